@@ -1,0 +1,44 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * A module's view of a client's stream: the features offered and the elements said
+ * outside stanzas.
+ */
+#pragma once
+
+#include "core/session.h"
+#include "xml/element.h"
+
+struct stream_features {
+	struct arena *arena;
+	struct element *element;	/* <stream:features/>: put yours below */
+	struct domain *domain;
+	bool admitted;			/* after authentication; false: before */
+	bool secured;
+	const struct jid *who;		/* the bare address, after authentication; NULL */
+	const char *peer;		/* the client's address */
+};
+
+/* The stream a client speaks on, seen from a module. */
+struct client {
+	const struct client_ops *ops;
+	struct domain *domain;
+	const struct jid *who;		/* bare; NULL before authentication */
+};
+
+struct client_ops {
+	/* Says an element outside stanzas, at its place in the order. */
+	void (*say)(struct client *client, const struct element *element);
+	void (*close)(struct client *client, enum stream_condition condition, const char *text);
+	/* How many stanzas it has sent of which all before were settled too: XEP-0198's h. */
+	uint32_t (*settled)(struct client *client);
+	/* Calls `fn` each time that number rises; NULL ends it. */
+	void (*on_settled)(struct client *client, void (*fn)(void *ctx), void *ctx);
+	/* The stream goes on as the carrier of a session that exists (resumption). */
+	void (*adopt)(struct client *client, struct session *session);
+};
+
+static inline void
+client_say(struct client *client, const struct element *element)
+{
+	client->ops->say(client, element);
+}

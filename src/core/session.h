@@ -1,0 +1,95 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * An account's bound presence on a stream (RFC 6120 §7).
+ *
+ * A session belongs to its account and lives at the account's home.  Core does not know
+ * what carries it: a TCP stream, a WebSocket, a stream on another node, or for a while
+ * nothing.  It speaks to the carrier through `struct carrier`.
+ */
+#pragma once
+
+#include "base/list.h"
+#include "base/log.h"
+#include "base/wire.h"
+#include "core/gate.h"
+#include "core/stanza.h"
+
+/* What core says to a session: bytes, in one or two pieces, and when they may leave. */
+struct parcel {
+	struct wire *head, *payload;	/* payload may be NULL; both become the carrier's */
+	struct gate *gate;		/* NULL: at once; becomes the carrier's */
+	enum stanza_kind kind;
+	enum stanza_type type;
+};
+
+struct carrier {
+	/* Takes a parcel.  Order is kept: a shut gate holds back what comes behind it. */
+	void (*say)(void *carried, struct parcel parcel);
+	/* Ends the stream with a stream error (STREAM_NONE: just closes it).  The session
+	 * has left already. */
+	void (*hang_up)(void *carried, enum stream_condition condition, const char *text);
+	/* Stops and goes on reading from the client. */
+	void (*pause)(void *carried, bool paused);
+	/* For `session list`: "192.0.2.7:5022, TLS1.3, AES-256-GCM" and the like. */
+	void (*describe)(void *carried, char *out, size_t room);
+	/* Bytes it holds that have not left. */
+	size_t (*unsent)(void *carried);
+};
+
+struct directed;
+
+struct session {
+	/* open to modules, read-only */
+	struct account *account;
+	struct jid *jid;		/* the full address */
+	bool available;
+	bool interested;		/* has asked for the roster (RFC 6121 §2.2) */
+	int8_t priority;
+	int64_t since;			/* seconds since 1970 */
+	const struct element *presence;	/* its last available presence, in presence_arena */
+	struct log_scope log;
+
+	/* core's own */
+	struct list place;		/* account->sessions, oldest first */
+	struct arena *presence_arena;
+	struct table *directed;		/* to whom presence was sent directly; NULL: nobody */
+	const struct carrier *carrier;
+	void *carried;			/* NULL: nobody carries it now */
+	void **corners;
+	uint32_t holds;
+	bool gone;
+};
+
+/* The session of that resource; NULL when there is none. */
+PUBLIC struct session *session_find(const struct account *account, const char *resource);
+PUBLIC struct session *session_hold(struct session *session);
+PUBLIC void session_drop(struct session *session);
+PUBLIC bool session_is_last(const struct session *session);	/* in session_left: nobody else is there */
+/* A module's own bytes in each session, `session_size` of its declaration. */
+PUBLIC void *session_corner(struct session *session, const void *self);
+
+/* Says an element of ours; `to` and `from` are as it has them.  Harmless on a session
+ * that is gone. */
+PUBLIC void session_say(struct session *session, const struct element *element);
+/* The same behind a gate (NULL: none). */
+void session_say_behind(struct session *session, const struct element *element, struct gate *gate);
+/* Says a stanza that has arrived, its payload shared by all who get it. */
+void session_deliver(struct session *session, struct stanza *stanza, struct gate *gate);
+/* Ends it: presence is withdrawn, the facts are told, the carrier hangs up. */
+PUBLIC void session_end(struct session *session, enum stream_condition condition, const char *text);
+PUBLIC void session_describe(const struct session *session, char *out, size_t room);
+
+/* The carrier says: a client wants this resource (NULL: make one) of an account that is
+ * loaded.  Newest wins: a session that has it ends with <conflict/>.  */
+struct session *session_bind(struct account *account, const char *resource,
+                             const struct carrier *carrier, void *carried);
+/* The carrier says: here is a stanza; `receipt` is one hold of the caller's.  The arena
+ * becomes ours.  False: the client broke a rule that ends the stream; then nothing was
+ * taken but the arena. */
+bool session_hears(struct session *session, struct element *element, struct arena *arena,
+                   struct receipt *receipt, enum stream_condition *condition, struct err *err);
+/* The carrier says: I am gone.  Modules may keep the session (carrier_lost); otherwise it
+ * ends. */
+void session_lost(struct session *session);
+/* A session kept by a module gets a new carrier. */
+PUBLIC void session_carry(struct session *session, const struct carrier *carrier, void *carried);
