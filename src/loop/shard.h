@@ -14,6 +14,8 @@
 struct shard;
 struct event_base;
 
+#define SHARDS_MAX 256
+
 /* A function on its way to a shard; embedded in what it is about.  It may be reused
  * as soon as the function was called. */
 struct post {
@@ -37,6 +39,8 @@ PUBLIC void shard_post(struct shard *to, struct post *post, void (*fn)(void *arg
  * happen once however often it was asked for (flushing what was corked).  `post` must
  * not be waiting already. */
 PUBLIC void shard_at_turn_end(struct post *post, void (*fn)(void *arg), void *arg);
+/* Takes that back, on the same shard; no harm when it was not asked for or has run. */
+PUBLIC void shard_not_at_turn_end(struct post *post);
 
 /* Makes `count` shards (0: one a core), which do not run yet. */
 void shards_open(unsigned count);
