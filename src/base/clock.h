@@ -14,5 +14,7 @@ PUBLIC int64_t now_us(void);		/* monotonic microseconds: measuring */
 PUBLIC int64_t now_seconds(void);	/* seconds since 1970, UTC */
 PUBLIC int64_t now_unix_ms(void);	/* milliseconds since 1970, UTC */
 
+/* The calendar then shows `unix_ms`; the monotonic time goes on from where it was.
+ * Frozen again, it only changes the calendar. */
 void clock_freeze(int64_t unix_ms);
 void clock_advance(int64_t ms);

@@ -43,5 +43,6 @@ enum log_level log_level(void);
 /* "error", "warn", "info", "debug"; false when `name` is none of them. */
 bool log_level_read(enum log_level *level, const char *name);
 const char *log_level_name(enum log_level level);
-/* For tests: lines go to `fn` instead; NULL ends that. */
+/* For tests: lines go to `fn` instead, as "scope: text" without time and level; NULL ends
+ * that.  `fn` must not log. */
 void log_capture(void (*fn)(enum log_level level, const char *line, void *arg), void *arg);

@@ -27,8 +27,9 @@ PUBLIC struct entry *table_get(const struct table *table, const char *key);
 PUBLIC void table_remove(struct table *table, struct entry *entry);
 PUBLIC void table_clear(struct table *table);
 
-/* Walks the table: start with `place` 0; NULL at the end.  The entry returned may be
- * removed before the next call; nothing may be added meanwhile. */
+/* Walks the table: start with `before` NULL; NULL at the end.  The entry returned may be
+ * removed before the next call (whoever frees it asks for the next one first); nothing
+ * may be added meanwhile. */
 PUBLIC struct entry *table_next(const struct table *table, struct entry *before);
 
 #define TABLE_ITEM(entry, type, member) ((entry) ? CONTAINER(entry, type, member) : NULL)
