@@ -48,6 +48,7 @@ struct running {
 static struct shard *shards;
 static unsigned count;
 static _Atomic bool stopping;
+static bool running_now; /* written while no other shard runs */
 static struct running running;
 static _Thread_local struct shard *here;
 
@@ -189,6 +190,7 @@ shards_run(void (*started)(void *arg), void *arg)
 	must(here == &shards[0]);
 	running.started = started;
 	running.arg = arg;
+	running_now = true;
 
 	/* Signals are for the thread that called us. */
 	sigfillset(&all);
@@ -200,6 +202,13 @@ shards_run(void (*started)(void *arg), void *arg)
 	run(&shards[0]);
 	for (unsigned i = 1; i < count; i++)
 		pthread_join(shards[i].thread, NULL);
+	running_now = false;
+}
+
+bool
+shards_are_running(void)
+{
+	return running_now;
 }
 
 void

@@ -49,5 +49,7 @@ void shards_run(void (*started)(void *arg), void *arg);
 /* From any thread or a signal handler: every loop returns after its turn. */
 void shards_stop(void);
 void shards_close(void);
+/* Whether the loops run: before, what every shard reads may be set from here at once. */
+bool shards_are_running(void);
 
 struct event_base *shard_base(struct shard *shard);	/* for net/ only */
