@@ -47,7 +47,7 @@ struct parser_listener {
 	/* A complete element below the root; `arena` is the listener's now.  False stops
 	 * the parser right behind it: parser_feed returns how far it got. */
 	bool (*element)(void *listener, struct element *element, struct arena *arena);
-	/* The root's end tag. */
+	/* The root's end tag.  What follows it is taken and thrown away. */
 	void (*footer)(void *listener);
 	/* The parser gave up; nothing more comes. */
 	void (*fault)(void *listener, enum parser_fault fault, const char *why);
@@ -55,9 +55,10 @@ struct parser_listener {
 
 struct parser;
 
-/* The root of a stream, as far as the elements below need it: what a pooled parser is
- * primed with.  Made by parser_root when the header is complete; compact (two words
- * for the usual client root). */
+/* The root of a stream, as far as the elements below need it: what a parser is primed with
+ * (its xml:lang is not part of it).  It is there when the listener hears the header.  Usual
+ * roots are constants, the same on every thread; an unusual one belongs to its stream and
+ * travels with it. */
 struct parser_root;
 
 /* A fresh parser that expects a header.  `listener` functions are called from inside
@@ -67,13 +68,19 @@ struct parser *parser_new(const struct parser_listener *functions, void *listene
 /* A parser behind the header `root` of an earlier one, at an element boundary. */
 struct parser *parser_borrow(const struct parser_root *root, const struct parser_listener *functions,
                              void *listener, const struct parser_limits *limits);
-/* Gives a parser back to the pool, or frees it if the pool does not want it. */
+/* Gives a parser back to the pool, or frees it if the pool does not want it.  Not from
+ * inside a listener function; NULL is no harm. */
 void parser_return(struct parser *parser);
 
 /* The root this parser has seen (counted: parser_root_drop), NULL before the header. */
 struct parser_root *parser_root(struct parser *parser);
 struct parser_root *parser_root_hold(struct parser_root *root);
 void parser_root_drop(struct parser_root *root);
+
+/* What a root declared: its default namespace ("" when none), and whether it bound `prefix`
+ * to `ns`.  Good while the root is held. */
+const char *parser_root_ns(const struct parser_root *root);
+bool parser_root_declares(const struct parser_root *root, const char *prefix, const char *ns);
 
 /* Parses; returns how many bytes were taken: all of them, unless a listener stopped
  * the parser (then: up to and with the element it stopped behind) or it gave up.
@@ -86,8 +93,9 @@ bool parser_is_idle(const struct parser *parser);
 /* Bytes of the unfinished element in the parser. */
 size_t parser_pending(const struct parser *parser);
 
-/* Parses one whole element from memory (the store, a test, an admin's file); no
- * header, namespaces declared inside.  NULL with `err` filled when it is not one. */
+/* Parses one whole element from memory (the store, a test, an admin's file); no header,
+ * namespaces declared inside; an XML declaration before it and comments are passed over.
+ * No limit but the length.  NULL with `err` filled when it is not one. */
 PUBLIC struct element *element_parse(struct arena *arena, const char *bytes, size_t length,
                                      struct err *err);
 
