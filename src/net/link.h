@@ -61,7 +61,7 @@ void link_start_tls(struct link *link, struct tls_context *context, bool direct)
 struct link_tls_info {
 	bool secured;
 	const char *version, *cipher;	/* static strings */
-	const char *sni;		/* what the peer asked for; NULL */
+	const char *sni;		/* what the peer asked for; NULL; good until the next call */
 	bool resumed;
 };
 void link_tls_info(const struct link *link, struct link_tls_info *info);
@@ -70,9 +70,10 @@ void link_tls_info(const struct link *link, struct link_tls_info *info);
 bool link_tls_exporter(const struct link *link, uint8_t out[32]);
 bool link_tls_server_end_point(const struct link *link, uint8_t out[CHANNEL_BINDING_MAX], size_t *length);
 
-/* Sends what is queued, says close_notify, and closes within `patience_ms`. */
+/* Sends what is queued, says close_notify, and closes within `patience_ms`.  What the
+ * peer says from now on is not heard, what is said to it is not sent. */
 void link_close(struct link *link, int64_t patience_ms);
-/* Closes now. */
+/* Closes now (LINK_BROKEN).  `why` is copied. */
 void link_abort(struct link *link, const char *why);
 
 /* Moving home: detach takes the link off its loop (reading off, nothing called until
@@ -81,7 +82,9 @@ void link_abort(struct link *link, const char *why);
 void link_detach(struct link *link);
 void link_attach(struct link *link, const struct link_owner *functions, void *owner);
 
-/* The peer's address, "192.0.2.1" or "2001:db8::1", and its port. */
+/* The peer's address, "192.0.2.1" or "2001:db8::1" ("local" on a Unix socket), and its
+ * port; good on an ended link too. */
 const char *link_peer(const struct link *link, char out[64]);
+uint16_t link_peer_port(const struct link *link);
 /* Bytes held for this link now, GnuTLS not counted. */
 size_t link_memory(const struct link *link);

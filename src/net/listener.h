@@ -25,11 +25,14 @@ struct listener *listener_new(const char *address, uint16_t port, accepted_fn *f
 void listener_start(struct listener *listener);		/* on each shard */
 void listener_stop(struct listener *listener);		/* on each shard: accepts no more */
 void listener_free(struct listener **listener);		/* after every shard stopped it */
+/* The port it listens on: what the system chose when it was asked for port 0. */
+uint16_t listener_port(const struct listener *listener);
 
 /* Whether the port could be bound now; for checking a configuration. */
 bool listener_can_bind(const char *address, uint16_t port, struct err *err);
 
-/* Connections one address may have at once, all listeners together; 0: any. */
+/* Connections one address (of IPv6: one /64) may have at once, all listeners together;
+ * 0: any.  Known on every shard a moment later. */
 void listener_set_limit(unsigned an_address);
 /* To be called once for each accepted fd when its link has ended. */
 void listener_gone(const char *peer);
