@@ -43,6 +43,8 @@
  */
 #pragma once
 
+#include <stdlib.h>
+
 #include "base/arena.h"
 #include "base/clock.h"
 #include "base/codec.h"
@@ -68,6 +70,7 @@
 #include "core/router.h"
 #include "core/session.h"
 #include "core/stanza.h"
+#include "core/version.h"
 #include "loop/timer.h"
 #include "store/store.h"
 #include "xml/element.h"

@@ -75,7 +75,7 @@ list_shift(struct list *list)
 #define LIST_ITEM(node, type, member) CONTAINER(node, type, member)
 
 /* Walks a list; the current item may be removed (not its successor). */
-#define LIST_EACH(list, item, type, member)                                                   \
-	for (struct list *each_##item = (list)->next, *next_##item = each_##item->next;      \
-	     each_##item != (list) && ((item) = LIST_ITEM(each_##item, type, member), true); \
+#define LIST_EACH(head, item, type, member)                                                   \
+	for (struct list *each_##item = (head)->next, *next_##item = each_##item->next;      \
+	     each_##item != (head) && ((item) = LIST_ITEM(each_##item, type, member), true); \
 	     each_##item = next_##item, next_##item = each_##item->next)

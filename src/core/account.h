@@ -20,27 +20,33 @@
 #include "core/stanza.h"
 #include "loop/timer.h"
 
-enum account_state { ACCOUNT_LOADING, ACCOUNT_READY, ACCOUNT_ABSENT, ACCOUNT_UNKNOWN, ACCOUNT_DISABLED };
+enum account_state {
+	ACCOUNT_LOADING,
+	ACCOUNT_READY,
+	ACCOUNT_ABSENT,
+	ACCOUNT_UNKNOWN,
+	ACCOUNT_DISABLED
+};
 
 struct account {
 	/* open to modules, read-only */
-	struct jid *jid;		/* bare */
+	struct jid *jid; /* bare */
 	struct domain *domain;
 	enum account_state state;
 	struct roster *roster;
-	struct list sessions;		/* struct session, oldest first */
+	struct list sessions; /* struct session, oldest first */
 	unsigned session_count;
 	struct log_scope log;
 
 	/* core's own */
-	struct entry entry;		/* by bare address, on this shard */
-	struct list lane;		/* struct stanza */
-	struct list wanting;		/* struct account_want */
+	struct entry entry;  /* by bare address, on this shard */
+	struct list lane;    /* struct stanza */
+	struct list wanting; /* struct account_want */
 	uint32_t lane_count, lane_holds;
 	uint32_t holds;
-	uint16_t hook;			/* account_loading: which comes next */
+	uint16_t hook; /* account_loading: which comes next */
 	bool draining;
-	bool forgotten;			/* out of the table: a removed or reloaded account */
+	bool forgotten; /* out of the table: a removed or reloaded account */
 	struct timer idle;
 	void **corners;
 };
@@ -55,13 +61,13 @@ struct account_want {
 	void *ctx;
 };
 PUBLIC void account_get(struct domain *domain, const struct jid *who, struct account_want *want,
-                        account_ready_fn *fn, void *ctx);
+			account_ready_fn *fn, void *ctx);
 /* The account if it is in memory at home here and READY; not held. */
 PUBLIC struct account *account_find(const struct jid *who);
 PUBLIC struct account *account_hold(struct account *account);
 PUBLIC void account_drop(struct account *account);
 
-PUBLIC bool account_is_online(const struct account *account);	/* an available session */
+PUBLIC bool account_is_online(const struct account *account); /* an available session */
 /* May `who` see presence (subscription from or both, or the account itself)? */
 PUBLIC bool account_shows_presence_to(const struct account *account, const struct jid *who);
 PUBLIC void *account_corner(const struct account *account, const void *self);

@@ -12,32 +12,41 @@
 
 struct domain;
 
-enum argument_kind { ARGUMENT_END_, ARGUMENT_TEXT, ARGUMENT_JID, ARGUMENT_DOMAIN, ARGUMENT_NUMBER,
-	             ARGUMENT_FLAG, ARGUMENT_PASSWORD, ARGUMENT_CHOICE, ARGUMENT_FILE };
+enum argument_kind {
+	ARGUMENT_END_,
+	ARGUMENT_TEXT,
+	ARGUMENT_JID,
+	ARGUMENT_DOMAIN,
+	ARGUMENT_NUMBER,
+	ARGUMENT_FLAG,
+	ARGUMENT_PASSWORD,
+	ARGUMENT_CHOICE,
+	ARGUMENT_FILE
+};
 
 struct argument {
 	enum argument_kind kind;
-	const char *name;		/* "jid": positional; "--reason": by name */
+	const char *name; /* "jid": positional; "--reason": by name */
 	const char *help;
-	bool optional;			/* positional only */
-	const char *const *words;	/* ARGUMENT_CHOICE */
+	bool optional;            /* positional only */
+	const char *const *words; /* ARGUMENT_CHOICE */
 };
 
 enum command_flags {
-	COMMAND_OFFLINE = 1,		/* also works while no server runs */
-	COMMAND_DANGEROUS = 2,		/* the CLI asks first unless --yes is given */
-	COMMAND_ADHOC = 4,		/* offered to admins through XEP-0050 as well */
+	COMMAND_OFFLINE = 1,   /* also works while no server runs */
+	COMMAND_DANGEROUS = 2, /* the CLI asks first unless --yes is given */
+	COMMAND_ADHOC = 4,     /* offered to admins through XEP-0050 as well */
 };
 
 struct call;
 
 struct command {
-	const char *noun, *verb;	/* verb NULL: a noun alone ("status") */
-	const char *about;		/* one line */
-	const char *help;		/* paragraphs; NULL */
-	const char *example;		/* "stentorctl account add juliet@capulet.example" */
-	const char *node;		/* the ad-hoc node of XEP-0133; NULL: made from the names */
-	const struct argument *arguments;	/* ended by { 0 } */
+	const char *noun, *verb; /* verb NULL: a noun alone ("status") */
+	const char *about;       /* one line */
+	const char *help;        /* paragraphs; NULL */
+	const char *example;     /* "stentorctl account add juliet@capulet.example" */
+	const char *node;        /* the ad-hoc node of XEP-0133; NULL: made from the names */
+	const struct argument *arguments; /* ended by { 0 } */
 	unsigned flags;
 	/* Runs on shard 0; answers once, at once or later. */
 	void (*run)(struct call *call);
@@ -46,14 +55,15 @@ struct command {
 /* What was asked; freed by its answer. */
 struct call {
 	const struct command *command;
-	json_t *arguments;		/* by name, without "--" */
-	struct domain *domain;		/* of ad-hoc commands: whose admin asks; else NULL */
-	void *module;			/* self on shard 0 of a module's command; NULL */
+	json_t *arguments;     /* by name, without "--" */
+	struct domain *domain; /* of ad-hoc commands: whose admin asks; else NULL */
+	void *module;          /* self on shard 0 of a module's command; NULL */
+	/* Takes `result`; frees the call itself if it was allocated. */
 	void (*answered)(struct call *call, json_t *result, const struct err *err);
 	void *ctx;
 };
 
-PUBLIC const char *call_text(const struct call *call, const char *name);	/* NULL: not given */
+PUBLIC const char *call_text(const struct call *call, const char *name); /* NULL: not given */
 PUBLIC int64_t call_number(const struct call *call, const char *name, int64_t fallback);
 PUBLIC bool call_flag(const struct call *call, const char *name);
 /* `result` becomes the callee's: an object, or an array of objects shown as a table. */

@@ -16,22 +16,22 @@
 #include "core/iq.h"
 #include "store/store.h"
 
-#define MODULE_API 1		/* raised when a module must be compiled anew */
+#define MODULE_API 1 /* raised when a module must be compiled anew */
 
 /* An element outside stanzas that a client may say (XEP-0198, XEP-0352). */
 struct element_rule {
-	unsigned when;			/* ELEMENT_ADMITTED and/or ELEMENT_BOUND */
+	unsigned when; /* ELEMENT_ADMITTED and/or ELEMENT_BOUND */
 	const char *ns, *name;
 	/* `session` is NULL before binding; `stream` is what core/features.h speaks to.
 	 * PASS: unsupported-stanza-type. */
 	enum outcome (*fn)(void *self, struct client *client, struct session *session,
-	          const struct element *element);
+			   const struct element *element);
 };
 enum { ELEMENT_ADMITTED = 1, ELEMENT_BOUND = 2 };
 
 /* What a module keeps of a user: for export, erase, and the manual. */
 struct keep {
-	const char *what;		/* "messages received while offline" */
+	const char *what; /* "messages received while offline" */
 	/* A query by owner ("t" in): its rows are what is exported. */
 	const struct statement *rows;
 	/* A write by owner: deletes all of it. */
@@ -40,43 +40,43 @@ struct keep {
 
 struct metric {
 	const char *name, *help;
-	size_t offset;			/* of a uint64_t counter in self */
+	size_t offset; /* of a uint64_t counter in self */
 };
 
 struct module {
-	unsigned api;			/* MODULE_API: set by MODULE */
-	const char *name, *about;	/* "last", "Last Activity (XEP-0012)" */
-	const char *help;		/* a paragraph for the manual; NULL */
-	const char *const *needs;	/* modules that must be there first */
-	const char *const *features;	/* in disco of the domain, and withdrawn */
-	const char *const *account_features;	/* in disco of accounts */
+	unsigned api;                        /* MODULE_API: set by MODULE */
+	const char *name, *about;            /* "last", "Last Activity (XEP-0012)" */
+	const char *help;                    /* a paragraph for the manual; NULL */
+	const char *const *needs;            /* modules that must be there first */
+	const char *const *features;         /* in disco of the domain, and withdrawn */
+	const char *const *account_features; /* in disco of accounts */
 	const struct option *options;
-	const struct statement *const *statements;	/* all it uses */
-	bool migrates;			/* has schemas/DRIVER/NAME-NNN-words.sql */
+	const struct statement *const *statements; /* all it uses */
+	bool migrates;                             /* has schemas/DRIVER/NAME-NNN-words.sql */
 	const struct keep *keeps;
 	const struct iq_rule *iqs;
 	const struct hook *hooks;
 	const struct element_rule *elements;
 	const struct command *commands;
 	const struct metric *metrics;
-	const struct host *host;	/* a service on a subdomain */
-	size_t size;			/* its own state, a domain and shard */
-	size_t account_size;		/* its corner in each account in memory */
-	size_t session_size;		/* and in each session */
+	const struct host *host; /* a service on a subdomain */
+	size_t size;             /* its own state, a domain and shard */
+	size_t account_size;     /* its corner in each account in memory */
+	size_t session_size;     /* and in each session */
 	bool (*start)(void *self, struct domain *domain, struct err *err);
 	void (*stop)(void *self);
 };
 
-#define NAMES(...) ((const char *const[]){ __VA_ARGS__, NULL })
-#define STATEMENTS(...) ((const struct statement *const[]){ __VA_ARGS__, NULL })
+#define NAMES(...)      ((const char *const[]) { __VA_ARGS__, NULL })
+#define STATEMENTS(...) ((const struct statement *const[]) { __VA_ARGS__, NULL })
 
-#ifdef MODULE_STATIC		/* linked into the program: the name is made unique */
+#ifdef MODULE_STATIC /* linked into the program: the name is made unique */
 #define MODULE_PASTE_(a, b) a##b
-#define MODULE_PASTE(a, b) MODULE_PASTE_(a, b)
-#define MODULE_SYMBOL MODULE_PASTE(module_, MODULE_STATIC)
+#define MODULE_PASTE(a, b)  MODULE_PASTE_(a, b)
+#define MODULE_SYMBOL       MODULE_PASTE(module_, MODULE_STATIC)
 #else
 #define MODULE_SYMBOL module
 #endif
-#define MODULE \
+#define MODULE                                           \
 	PUBLIC extern const struct module MODULE_SYMBOL; \
 	const struct module MODULE_SYMBOL

@@ -6,6 +6,7 @@
  */
 #pragma once
 
+#include "base/table.h"
 #include "loop/shard.h"
 #include "xmpp/jid.h"
 

@@ -6,18 +6,18 @@
 
 struct disco {
 	struct arena *arena;
-	struct element *query;		/* the answer: put identities, features, items, forms below */
-	bool items;			/* disco#items; false: disco#info */
-	const char *node;		/* NULL: none.  A handler that knows it sets `known` */
+	struct element *query; /* the answer: put identities, features, items, forms below */
+	bool items;            /* disco#items; false: disco#info */
+	const char *node;      /* NULL: none.  A handler that knows it sets `known` */
 	bool known;
 	struct domain *domain;
-	struct account *account;	/* the account asked; NULL: the domain */
+	struct account *account; /* the account asked; NULL: the domain */
 	const struct jid *from;
-	bool trusted;			/* the asker may see the account's presence, or is itself */
+	bool trusted; /* the asker may see the account's presence, or is itself */
 };
 
 PUBLIC void disco_identity(struct disco *disco, const char *category, const char *type,
-                           const char *name);
+			   const char *name);
 PUBLIC void disco_feature(struct disco *disco, const char *feature);
 PUBLIC void disco_item(struct disco *disco, const char *jid, const char *node, const char *name);
 

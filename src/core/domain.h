@@ -7,6 +7,7 @@
  */
 #pragma once
 
+#include "base/list.h"
 #include "base/log.h"
 #include "base/table.h"
 #include "core/declare.h"
@@ -14,11 +15,12 @@
 struct conf;
 struct conf_section;
 
-struct instance {		/* of a module, for one domain and shard */
+struct instance {          /* of a module, for one domain and shard */
+	struct list place; /* among the retired */
 	const struct module *module;
 	struct domain *domain;
-	const void *options;		/* the values now in self, for finding changes */
-	unsigned account_corner, session_corner;	/* index + 1; 0: none */
+	unsigned account_corner, session_corner; /* index + 1; 0: none */
+	unsigned session_corner_before;          /* while modules change */
 	void *self;
 };
 
@@ -29,8 +31,8 @@ struct hooked {
 	union hook_fn fn;
 };
 
-struct ruled {			/* an IQ rule in force */
-	struct entry entry;		/* by "namespace name" or "namespace" */
+struct ruled {              /* an IQ rule in force */
+	struct entry entry; /* by "namespace name" or "namespace" */
 	struct instance *instance;
 	const struct iq_rule *rule;
 	struct ruled *next;
@@ -47,18 +49,20 @@ struct domain {
 	/* core's own */
 	struct entry entry;
 	struct conf *conf;
-	struct instance **instances;	/* NULL-terminated */
+	struct instance **instances; /* NULL-terminated */
 	struct hooked *hooks[HOOK_COUNT];
 	uint16_t hook_counts[HOOK_COUNT];
 	struct table rules;
-	unsigned account_corners, session_corners;
+	unsigned account_corners, session_corners, session_corners_before;
+	struct list place; /* among the ended */
+	bool unwanted;     /* while a configuration is applied */
 };
 
 /* Options of a domain's own. */
 struct domain_settings {
-	const char *const *modules;	/* beyond the default set */
+	const char *const *modules; /* beyond the default set */
 	const char *const *disabled_modules;
-	int64_t registration;		/* enum registration */
+	int64_t registration; /* enum registration */
 	const char *certificate, *key, *staple;
 	const char *const *admins;
 	const char *const *contact_addresses;
@@ -67,18 +71,30 @@ struct domain_settings {
 };
 enum registration { REGISTRATION_CLOSED, REGISTRATION_OPEN };
 
-PUBLIC struct domain *domain_find(const char *name);		/* on this shard; NULL: not ours */
+PUBLIC struct domain *domain_find(const char *name); /* on this shard; NULL: not ours */
 PUBLIC struct domain *domain_next(struct domain *before);
 /* The instance's domain and module, from `self`. */
 PUBLIC struct domain *domain_of(const void *self);
 PUBLIC bool domain_is_admin(const struct domain *domain, const struct jid *who);
 PUBLIC struct instance *domain_instance(const struct domain *domain, const char *module);
 
+/* The rule of a module for an element outside stanzas, with its `self`; NULL: nobody's.
+ * `when` is one bit of ELEMENT_....  For stream/. */
+const struct element_rule *domain_element_rule(const struct domain *domain, unsigned when,
+					       const char *ns, const char *name, void **self);
+
 /* Runs the facts of one name.  Core only. */
-#define FACTS(domain_, name_, ...)                                                          \
-	do {                                                                                \
-		struct domain *facts_ = (domain_);                                          \
-		for (unsigned i_ = 0; i_ < facts_->hook_counts[HOOK_##name_]; i_++)         \
-			facts_->hooks[HOOK_##name_][i_].fn.name_(                           \
-				facts_->hooks[HOOK_##name_][i_].self, __VA_ARGS__);         \
+#define FACTS_ALONE(domain_, name_)                                                 \
+	do {                                                                        \
+		struct domain *facts_ = (domain_);                                  \
+		for (unsigned i_ = 0; i_ < facts_->hook_counts[HOOK_##name_]; i_++) \
+			facts_->hooks[HOOK_##name_][i_].fn.name_(                   \
+				facts_->hooks[HOOK_##name_][i_].self);              \
+	} while (0)
+#define FACTS(domain_, name_, ...)                                                            \
+	do {                                                                                  \
+		struct domain *facts_ = (domain_);                                            \
+		for (unsigned i_ = 0; i_ < facts_->hook_counts[HOOK_##name_]; i_++)           \
+			facts_->hooks[HOOK_##name_][i_]                                       \
+				.fn.name_(facts_->hooks[HOOK_##name_][i_].self, __VA_ARGS__); \
 	} while (0)

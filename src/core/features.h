@@ -10,19 +10,19 @@
 
 struct stream_features {
 	struct arena *arena;
-	struct element *element;	/* <stream:features/>: put yours below */
+	struct element *element; /* <stream:features/>: put yours below */
 	struct domain *domain;
-	bool admitted;			/* after authentication; false: before */
+	bool admitted; /* after authentication; false: before */
 	bool secured;
-	const struct jid *who;		/* the bare address, after authentication; NULL */
-	const char *peer;		/* the client's address */
+	const struct jid *who; /* the bare address, after authentication; NULL */
+	const char *peer;      /* the client's address */
 };
 
 /* The stream a client speaks on, seen from a module. */
 struct client {
 	const struct client_ops *ops;
 	struct domain *domain;
-	const struct jid *who;		/* bare; NULL before authentication */
+	const struct jid *who; /* bare; NULL before authentication */
 };
 
 struct client_ops {

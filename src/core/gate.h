@@ -11,17 +11,17 @@
 struct gate {
 	uint32_t holds;
 	enum { GATE_SHUT, GATE_OPEN, GATE_REFUSED } state;
-	struct list waiting;		/* struct gate_wait */
+	struct list waiting; /* struct gate_wait */
 };
 
 struct gate_wait {
 	struct list place;
-	void (*fn)(void *arg);		/* the gate has opened or was refused */
+	void (*fn)(void *arg); /* the gate has opened or was refused */
 	void *arg;
 };
 
-struct gate *gate_new(void);			/* held once */
-struct gate *gate_hold(struct gate *gate);	/* NULL stays NULL */
+struct gate *gate_new(void);               /* held once */
+struct gate *gate_hold(struct gate *gate); /* NULL stays NULL */
 void gate_drop(struct gate *gate);
 void gate_wait(struct gate *gate, struct gate_wait *wait, void (*fn)(void *arg), void *arg);
 void gate_answer(struct gate *gate, bool open);

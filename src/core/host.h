@@ -14,11 +14,12 @@
 enum host_homes { HOST_BY_ADDRESS, HOST_WHOLE };
 
 struct host {
-	const char *option;		/* the module's text option with the name; NULL: by host_claim */
-	const char *prefix;		/* fallback: prefix.DOMAIN */
+	const char *option; /* the module's text option with the name; NULL: by host_claim */
+	const char *prefix; /* fallback: prefix.DOMAIN */
 	enum host_homes homes;
-	const char *category, *type, *name;	/* disco identity */
-	/* A stanza for the host, at its home.  PASS: service-unavailable goes back. */
+	const char *category, *type, *name; /* disco identity */
+	/* A stanza for the host, at its home; hold it to keep it.  PASS: service-unavailable
+	 * goes back. */
 	enum outcome (*arriving)(void *self, struct stanza *stanza);
 };
 

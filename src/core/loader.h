@@ -12,9 +12,9 @@
 /* Opens every mod_*.so in `folder` (or, in a static build, the table that was linked in).
  * A file that is not a module of this MODULE_API is an error that names it. */
 bool loader_open(const char *folder, struct err *err);
-void loader_close(void);		/* after every domain is gone */
+void loader_close(void); /* after every domain is gone */
 const struct module *loader_find(const char *name);
-const struct module *loader_next(const struct module *before);	/* by name */
+const struct module *loader_next(const struct module *before); /* by name */
 /* The modules a domain has when its configuration says nothing. */
 extern const char *const loader_defaults[];
 

@@ -12,14 +12,14 @@
 #include "core/stanza.h"
 
 enum verdict {
-	VERDICT_DELIVER,	/* to the sessions of the plan */
-	VERDICT_STORE,		/* to nobody now: stage FALLBACK may keep it, else an error */
-	VERDICT_IGNORE,		/* drop it silently */
-	VERDICT_REFUSE,		/* send `condition` back */
-	VERDICT_HANDLE,		/* the account answers: IQ rules, subscriptions, probes */
+	VERDICT_DELIVER, /* to the sessions of the plan */
+	VERDICT_STORE,   /* to nobody now: stage FALLBACK may keep it, else an error */
+	VERDICT_IGNORE,  /* drop it silently */
+	VERDICT_REFUSE,  /* send `condition` back */
+	VERDICT_HANDLE,  /* the account answers: IQ rules, subscriptions, probes */
 };
 
-struct copy {			/* something else that goes out beside the stanza */
+struct copy { /* something else that goes out beside the stanza */
 	struct copy *next;
 	struct session *session;
 	const struct element *element;
@@ -27,8 +27,8 @@ struct copy {			/* something else that goes out beside the stanza */
 
 struct plan {
 	enum verdict verdict;
-	enum condition condition;	/* VERDICT_REFUSE */
-	struct session **sessions;	/* who gets the stanza as it is */
+	enum condition condition;  /* VERDICT_REFUSE */
+	struct session **sessions; /* who gets the stanza as it is */
 	unsigned count;
 	struct copy *copies;
 };
@@ -40,18 +40,23 @@ PUBLIC void plan_remove(struct stanza *stanza, struct session *session);
 /* `element` (in the stanza's arena) goes to `session` behind the stanza, under the same
  * commit: how carbons travel. */
 PUBLIC void plan_add_copy(struct stanza *stanza, struct session *session,
-                          const struct element *element);
+			  const struct element *element);
 
 /* --- the table, for core and its tests --- */
 
 enum address_kind { ADDRESS_BARE, ADDRESS_FULL_MATCHES, ADDRESS_FULL_MATCHES_NOBODY };
 enum resources { RESOURCES_NONE, RESOURCES_NEGATIVE, RESOURCES_AVAILABLE };
-enum delivery_target { TARGET_NONE, TARGET_RESOURCE, TARGET_MOST_AVAILABLE, TARGET_ALL_NON_NEGATIVE,
-	               TARGET_ALL_AVAILABLE };
+enum delivery_target {
+	TARGET_NONE,
+	TARGET_RESOURCE,
+	TARGET_MOST_AVAILABLE,
+	TARGET_ALL_NON_NEGATIVE,
+	TARGET_ALL_AVAILABLE
+};
 struct delivery {
 	enum verdict verdict;
 	enum condition condition;
 	enum delivery_target target;
 };
-struct delivery delivery_for(enum address_kind address, enum stanza_kind kind, enum stanza_type type,
-                             enum resources resources);
+struct delivery delivery_for(enum address_kind address, enum stanza_kind kind,
+			     enum stanza_type type, enum resources resources);

@@ -18,15 +18,15 @@
 struct receipt {
 	struct shard *home;
 	uint32_t holds;
-	uint32_t number;	/* the owner's: the stanza's place in its stream */
-	uint32_t bytes;		/* the owner's: what it counts against its bound */
+	uint32_t number; /* the owner's: the stanza's place in its stream */
+	uint32_t bytes;  /* the owner's: what it counts against its bound */
 	void (*settled)(struct receipt *receipt);
 	void *owner;
 };
 
 /* Holds once for the caller. */
 PUBLIC struct receipt *receipt_new(void (*settled)(struct receipt *receipt), void *owner,
-                                   uint32_t number, uint32_t bytes);
+				   uint32_t number, uint32_t bytes);
 /* Both take NULL: a stanza of our own making has no receipt. */
 PUBLIC struct receipt *receipt_hold(struct receipt *receipt);
 PUBLIC void receipt_drop(struct receipt *receipt);

@@ -18,19 +18,19 @@ struct account;
 
 struct contact {
 	/* open to modules, read-only */
-	const char *jid;		/* bare, or whatever address the user put there */
-	const char *name;		/* NULL: none */
-	const char *const *groups;	/* NULL-terminated */
+	const char *jid;           /* bare, or whatever address the user put there */
+	const char *name;          /* NULL: none */
+	const char *const *groups; /* NULL-terminated */
 	struct subscription subscription;
 	/* core's own */
 	struct entry entry;
-	bool listed;			/* shown in the roster: not only a pending request */
-	const char *request;		/* the pending subscribe stanza, as text; NULL */
+	bool listed;         /* shown in the roster: not only a pending request */
+	const char *request; /* the pending subscribe stanza, as text; NULL */
 };
 
 struct roster {
 	struct table contacts;
-	int64_t version;		/* of the last change; 0: never changed */
+	int64_t version; /* of the last change; 0: never changed */
 	unsigned count;
 	size_t bytes;
 };
@@ -41,17 +41,17 @@ PUBLIC const struct contact *roster_next(const struct roster *roster, const stru
 
 /* --- core's own --- */
 
-extern const struct statement roster_statements[];
 struct roster *roster_new(void);
 void roster_free(struct roster **roster);
-void roster_read(struct roster *roster, const struct rows *rows);	/* of ROSTER_LOAD */
+void roster_read(struct roster *roster, const struct rows *rows); /* of ROSTER_LOAD */
 /* The contact in memory replaced by `contact` (strings copied, subscription as given),
  * version raised, rows added to `batch`. */
 struct contact *roster_set(struct account *account, const struct contact *contact,
-                           struct batch *batch);
+			   struct batch *batch);
 void roster_remove(struct account *account, const char *jid, struct batch *batch);
-/* Commits `batch`, then pushes `jid`'s item (as it is by then) to interested sessions. */
+/* Commits `batch`, then pushes the item of `jid` (NULL: none) as it is by then to interested
+ * sessions. */
 void roster_commit(struct account *account, const char *jid, struct batch *batch,
-                   void (*then)(void *ctx, enum stored stored), void *ctx);
+		   void (*then)(void *ctx, enum stored stored), void *ctx);
 /* <item/> as a result or push shows it. */
 struct element *roster_item(struct arena *arena, const struct contact *contact);

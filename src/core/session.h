@@ -16,8 +16,8 @@
 
 /* What core says to a session: bytes, in one or two pieces, and when they may leave. */
 struct parcel {
-	struct wire *head, *payload;	/* payload may be NULL; both become the carrier's */
-	struct gate *gate;		/* NULL: at once; becomes the carrier's */
+	struct wire *head, *payload; /* payload may be NULL; both become the carrier's */
+	struct gate *gate;           /* NULL: at once; becomes the carrier's */
 	enum stanza_kind kind;
 	enum stanza_type type;
 };
@@ -41,20 +41,20 @@ struct directed;
 struct session {
 	/* open to modules, read-only */
 	struct account *account;
-	struct jid *jid;		/* the full address */
+	struct jid *jid; /* the full address */
 	bool available;
-	bool interested;		/* has asked for the roster (RFC 6121 §2.2) */
+	bool interested; /* has asked for the roster (RFC 6121 §2.2) */
 	int8_t priority;
-	int64_t since;			/* seconds since 1970 */
-	const struct element *presence;	/* its last available presence, in presence_arena */
+	int64_t since;                  /* seconds since 1970 */
+	const struct element *presence; /* its last available presence, in presence_arena */
 	struct log_scope log;
 
 	/* core's own */
-	struct list place;		/* account->sessions, oldest first */
+	struct list place; /* account->sessions, oldest first */
 	struct arena *presence_arena;
-	struct table *directed;		/* to whom presence was sent directly; NULL: nobody */
+	struct table *directed; /* to whom presence was sent directly; NULL: nobody */
 	const struct carrier *carrier;
-	void *carried;			/* NULL: nobody carries it now */
+	void *carried; /* NULL: nobody carries it now */
 	void **corners;
 	uint32_t holds;
 	bool gone;
@@ -64,7 +64,8 @@ struct session {
 PUBLIC struct session *session_find(const struct account *account, const char *resource);
 PUBLIC struct session *session_hold(struct session *session);
 PUBLIC void session_drop(struct session *session);
-PUBLIC bool session_is_last(const struct session *session);	/* in session_left: nobody else is there */
+PUBLIC bool
+session_is_last(const struct session *session); /* in session_left: nobody else is there */
 /* A module's own bytes in each session, `session_size` of its declaration. */
 PUBLIC void *session_corner(struct session *session, const void *self);
 
@@ -82,12 +83,12 @@ PUBLIC void session_describe(const struct session *session, char *out, size_t ro
 /* The carrier says: a client wants this resource (NULL: make one) of an account that is
  * loaded.  Newest wins: a session that has it ends with <conflict/>.  */
 struct session *session_bind(struct account *account, const char *resource,
-                             const struct carrier *carrier, void *carried);
+			     const struct carrier *carrier, void *carried);
 /* The carrier says: here is a stanza; `receipt` is one hold of the caller's.  The arena
  * becomes ours.  False: the client broke a rule that ends the stream; then nothing was
  * taken but the arena. */
 bool session_hears(struct session *session, struct element *element, struct arena *arena,
-                   struct receipt *receipt, enum stream_condition *condition, struct err *err);
+		   struct receipt *receipt, enum stream_condition *condition, struct err *err);
 /* The carrier says: I am gone.  Modules may keep the session (carrier_lost); otherwise it
  * ends. */
 void session_lost(struct session *session);

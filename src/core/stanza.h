@@ -35,24 +35,24 @@ struct stanza {
 	const struct element *element;
 	enum stanza_kind kind;
 	enum stanza_type type;
-	const char *id;			/* NULL: none */
-	struct jid from, to;		/* canonical; of a stanza that was routed, both are there */
-	bool addressed;			/* its sender gave a 'to' */
-	bool flag_private;		/* of our own making: not archived, not copied */
-	struct domain *domain;		/* whose hooks it meets now */
-	struct account *account;	/* the account it leaves or has reached; NULL: none */
-	struct session *session;	/* leaving: who says it.  arriving: NULL */
-	struct plan *plan;		/* arriving, from stage ARCHIVE on: who gets it */
+	const char *id;          /* NULL: none */
+	struct jid from, to;     /* canonical; of a stanza that was routed, both are there */
+	bool addressed;          /* its sender gave a 'to' */
+	bool flag_private;       /* of our own making: not archived, not copied */
+	struct domain *domain;   /* whose hooks it meets now */
+	struct account *account; /* the account it leaves or has reached; NULL: none */
+	struct session *session; /* leaving: who says it.  arriving: NULL */
+	struct plan *plan;       /* arriving, from stage ARCHIVE on: who gets it */
 
 	/* core's own */
 	struct receipt *receipt;
 	struct post post;
-	struct list place;		/* in a lane */
+	struct list place; /* in a lane */
 	struct batch *batch;
-	struct wire *payload;		/* what is below the root, serialised once */
+	struct wire *wire; /* serialised once, for all who get it */
 	uint32_t holds;
-	uint16_t hook;			/* where its hooks go on when resumed */
-	uint8_t passage;		/* leaving or arriving, for resuming */
+	uint16_t hook;   /* where its hooks go on when resumed */
+	uint8_t passage; /* enum passage: where it goes on when resumed */
 };
 
 /* A stanza of `element`, which lives in `arena`; takes the caller's hold on the arena.
@@ -60,12 +60,12 @@ struct stanza {
  * there.  NULL with `err` filled when it is none (name, type or address): the arena is
  * then still the caller's.  Held once. */
 PUBLIC struct stanza *stanza_new(struct arena *arena, const struct element *element,
-                                 const struct jid *from, const struct jid *to, struct err *err);
+				 const struct jid *from, const struct jid *to, struct err *err);
 /* Another stanza of the same content in an arena of its own, for another recipient; it
  * has a hold of its own on the receipt, and is made where the receipt is at home or on a
  * stanza without one.  Held once. */
 PUBLIC struct stanza *stanza_copy(const struct stanza *stanza, const struct jid *from,
-                                  const struct jid *to);
+				  const struct jid *to);
 PUBLIC struct stanza *stanza_hold(struct stanza *stanza);
 PUBLIC void stanza_drop(struct stanza *stanza);
 
@@ -79,7 +79,7 @@ PUBLIC struct batch *stanza_batch(struct stanza *stanza);
  * update, are never answered.  `text` may be NULL. */
 PUBLIC enum outcome stanza_error(struct stanza *stanza, enum condition condition, const char *text);
 /* The same with a child of the module's own beside the condition. */
-PUBLIC enum outcome stanza_error_with(struct stanza *stanza, enum condition condition, const char *text,
-                             struct element *detail);
+PUBLIC enum outcome stanza_error_with(struct stanza *stanza, enum condition condition,
+				      const char *text, struct element *detail);
 /* Goes on with a stanza that a hook held by LATER: `outcome` is the hook's answer now. */
 PUBLIC void stanza_resume(struct stanza *stanza, enum outcome outcome);

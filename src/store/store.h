@@ -135,6 +135,12 @@ bool store_restore(const struct store_settings *settings, const char *path, stru
 /* Reads on the calling thread, which must not be a loop: for tools that work while no
  * server runs, and for tests. */
 bool store_check(struct store *store, struct err *err);	/* integrity */
+/* One statement on the calling thread, outside any batch: at start and in tools, where no
+ * loop runs yet.  The first column of the first row goes to `out`. */
+bool store_read_now(struct store *store, const struct statement *statement, const struct value *in,
+                    void *out, size_t room, size_t *length, bool *found, struct err *err);
+bool store_write_now(struct store *store, const struct statement *statement, const struct value *in,
+                     struct err *err);
 /* The driver's query plan of a statement, as text: for the index tests. */
 char *store_explain(struct store *store, struct arena *arena, const struct statement *statement);
 

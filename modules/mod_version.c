@@ -1,0 +1,50 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * mod_version -- XEP-0092: which software is this?
+ *
+ * The version and the operating system are told only if the admin wants it: a stranger
+ * who knows them knows where to push.
+ */
+#include <sys/utsname.h>
+
+#include "module.h"
+
+struct version {
+	bool show_version;
+	bool show_system;
+};
+
+static const struct option options[] = {
+	OPTION_BOOL(struct version, show_version, true, "tell the version of this server"),
+	OPTION_BOOL(struct version, show_system, false, "tell the operating system as well"),
+	{ 0 },
+};
+
+static enum outcome
+on_query(void *self, struct iq *iq)
+{
+	const struct version *version = self;
+	struct element *query = element_new(iq->arena, NS_VERSION, "query");
+	struct utsname system;
+
+	element_add_text(iq->arena, query, NULL, "name", "Stentor");
+	element_add_text(iq->arena, query, NULL, "version",
+			 version->show_version ? server_version() : "unknown");
+	if (version->show_system && uname(&system) == 0)
+		element_add_text(iq->arena, query, NULL, "os", system.sysname);
+	return iq_result(iq, query);
+}
+
+static const struct iq_rule iqs[] = {
+	{ IQ_GET, TO_DOMAIN, NS_VERSION, "query", on_query },
+	{ 0 },
+};
+
+MODULE = {
+	.name = "version",
+	.about = "Software Version (XEP-0092)",
+	.features = NAMES(NS_VERSION),
+	.options = options,
+	.iqs = iqs,
+	.size = sizeof(struct version),
+};

@@ -1,0 +1,81 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * What the files of core/ share and nobody else sees: one shard's state, and the calls
+ * from one part of a stanza's way to the next.
+ */
+#pragma once
+
+#include "core/account.h"
+#include "core/domain.h"
+#include "core/gate.h"
+#include "core/host.h"
+#include "core/iq.h"
+#include "core/plan.h"
+#include "core/session.h"
+#include "core/stanza.h"
+
+#define SHARDS_MAX 256
+
+/* What core keeps on one shard.  Indexed by shard and not thread-local, so that plays can
+ * run several shards on one thread. */
+struct here {
+	struct table accounts; /* struct account, by bare address */
+	unsigned account_count;
+	struct table domains; /* struct domain, by name */
+	struct table hosts;   /* struct hosted, by name */
+	struct table asked;   /* struct question: IQs of ours that wait for an answer */
+	uint64_t routed;
+	struct list ended;   /* struct domain no more served */
+	struct list retired; /* struct instance whose last steps may still come */
+};
+struct here *here(void);
+
+struct hosted { /* a claimed name */
+	struct entry entry;
+	struct instance *instance;
+	const struct host *host;
+	char *name;
+};
+
+enum passage { PASSAGE_NONE, PASSAGE_LEAVING, PASSAGE_ARRIVING, PASSAGE_OUT };
+
+/* --- passage.c: hooks and plans --- */
+void passage_leave(struct stanza *stanza);  /* a client's stanza leaves its account */
+void passage_arrive(struct stanza *stanza); /* at the head of its account's lane */
+void passage_out(struct stanza *stanza);    /* for a domain that is not ours */
+/* The stanza's transaction is committed if there is one; then it is over. */
+void passage_end(struct stanza *stanza);
+
+/* --- account.c --- */
+void account_head_done(struct account *account); /* the lane's head has been dealt with */
+
+/* --- session.c --- */
+struct session *session_most_available(struct account *account);
+void session_set_presence(struct session *session, struct arena *arena, struct element *presence,
+			  int8_t priority);
+
+/* --- presence.c --- */
+void presence_left(struct stanza *stanza);   /* has passed the leaving hooks */
+void presence_handle(struct stanza *stanza); /* subscriptions and probes that arrived */
+void presence_session_left(struct session *session, const struct element *last_words);
+void contact_end(struct account *account, const struct contact *contact); /* roster removal */
+
+/* --- iq.c --- */
+void iq_dispatch(struct stanza *stanza, struct account *account);
+bool iq_take_answer(struct stanza *stanza); /* an answer to a question of ours */
+void iq_session_gone(struct session *session);
+
+/* --- roster_iq.c --- */
+extern const struct iq_rule roster_rules[];
+
+/* --- account.c, for a change of modules --- */
+void account_corners_free(struct account *account);
+void account_load_anew(struct account *account);
+
+/* --- loader.c --- */
+extern const struct option domain_options[];
+
+/* --- host.c --- */
+struct hosted *host_find(const char *name);
+void host_arrive(struct hosted *hosted, struct stanza *stanza);
+void hosts_give_up_all(struct instance *instance);

@@ -1,0 +1,567 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Presence (RFC 6121 §3, §4): what a client's presence does, and what arrives.
+ *
+ * A presence without 'to' says how its session is: it goes to who is subscribed, to the
+ * account's other sessions, and the first one asks the contacts how they are.  One with
+ * 'to' is directed, and remembered, so that they hear when the session goes.  The four
+ * subscription types change the roster by the table of core/subscription.c, are stored, and
+ * then travel with bare addresses.
+ */
+#include <stdlib.h>
+#include <string.h>
+
+#include "core/internal.h"
+#include "core/router.h"
+#include "xml/parser.h"
+#include "xml/writer.h"
+#include "xmpp/ns.h"
+
+#define DIRECTED_MAX 1000
+
+struct directed { /* in session->directed */
+	struct entry entry;
+	struct jid *jid;
+};
+
+static bool
+is_subscription(enum stanza_type type)
+{
+	return type == TYPE_SUBSCRIBE || type == TYPE_SUBSCRIBED || type == TYPE_UNSUBSCRIBE ||
+	       type == TYPE_UNSUBSCRIBED;
+}
+
+/* A bare <presence/> of ours. */
+static void
+send_presence(const struct jid *from, const struct jid *to, const char *type)
+{
+	struct arena *arena = arena_new();
+	struct element *presence = element_new(arena, NS_CLIENT, "presence");
+
+	if (type != NULL)
+		element_set(arena, presence, "type", type);
+	router_send_element(arena, presence, from, to);
+}
+
+/* `presence` (any arena) from `from` to `to`, with the receipt of `stanza` when given. */
+static void
+send_copy(const struct element *presence, const struct jid *from, const struct jid *to,
+	  struct stanza *stanza)
+{
+	struct arena *arena = arena_new();
+	struct element *copy = element_copy(arena, presence);
+	struct stanza *sent;
+
+	element_set(arena, copy, "from", from->full);
+	element_set(arena, copy, "to", to->full);
+	sent = stanza_new(arena, copy, NULL, NULL, NULL);
+	must(sent != NULL);
+	if (stanza != NULL && stanza->receipt != NULL && stanza->receipt->home == shard_here())
+		sent->receipt = receipt_hold(stanza->receipt);
+	router_send(sent);
+}
+
+/* Says a copy to the account's own sessions that are available. */
+static void
+tell_own(struct account *account, const struct element *presence, const struct jid *from)
+{
+	struct arena *arena = arena_new();
+	struct element *copy = element_copy(arena, presence);
+	struct session *session;
+
+	element_set(arena, copy, "from", from->full);
+	element_set(arena, copy, "to", account->jid->full);
+	LIST_EACH (&account->sessions, session, struct session, place)
+		if (session->available)
+			session_say(session, copy);
+	arena_drop(arena);
+}
+
+static bool
+contact_jid(struct jid *jid, struct arena *arena, const struct contact *contact)
+{
+	return jid_parse(jid, arena, contact->jid, NULL);
+}
+
+static void
+broadcast(struct session *session, const struct element *presence, struct stanza *stanza)
+{
+	struct account *account = session->account;
+	struct arena *arena = arena_new();
+	const struct contact *contact = NULL;
+	struct jid to;
+
+	tell_own(account, presence, session->jid);
+	while ((contact = roster_next(account->roster, contact)) != NULL)
+		if (subscription_is_from(contact->subscription) && contact_jid(&to, arena, contact))
+			send_copy(presence, session->jid, &to, stanza);
+	arena_drop(arena);
+}
+
+/* --- updates --- */
+
+static bool
+read_priority(int8_t *priority, const struct element *presence, struct arena *arena)
+{
+	const char *text = element_child_text(arena, presence, NS_CLIENT, "priority");
+	char *end;
+	long n;
+
+	*priority = 0;
+	if (text == NULL || *text == '\0')
+		return true;
+	n = strtol(text, &end, 10);
+	if (*end != '\0' || n < -128 || n > 127) /* RFC 6121 §4.7.2.3: xs:byte */
+		return false;
+	*priority = (int8_t)n;
+	return true;
+}
+
+static void
+keep_presence(struct session *session, struct arena *arena, const struct element *presence)
+{
+	if (session->presence_arena != NULL)
+		arena_drop(session->presence_arena);
+	session->presence_arena = arena;
+	session->presence = presence;
+}
+
+/* RFC 6121 §4.3.1: how are they? */
+static void
+probe_contacts(struct account *account)
+{
+	struct arena *arena = arena_new();
+	const struct contact *contact = NULL;
+	struct jid to;
+
+	while ((contact = roster_next(account->roster, contact)) != NULL)
+		if (subscription_is_to(contact->subscription) && contact_jid(&to, arena, contact))
+			send_presence(account->jid, &to, "probe");
+	arena_drop(arena);
+}
+
+/* A newcomer hears how its account's other sessions are, and who waits for an answer. */
+static void
+greet(struct session *session)
+{
+	struct account *account = session->account;
+	const struct contact *contact = NULL;
+	struct session *other;
+	struct arena *arena = arena_new();
+
+	LIST_EACH (&account->sessions, other, struct session, place) {
+		struct element *copy;
+
+		if (other == session || !other->available)
+			continue;
+		copy = element_copy(arena, other->presence);
+		element_set(arena, copy, "from", other->jid->full);
+		element_set(arena, copy, "to", session->jid->full);
+		session_say(session, copy);
+	}
+	while ((contact = roster_next(account->roster, contact)) != NULL) {
+		struct element *request;
+
+		if (!contact->subscription.pending_in || contact->request == NULL)
+			continue;
+		request = element_parse(arena, contact->request, strlen(contact->request), NULL);
+		if (request != NULL)
+			session_say(session, request);
+	}
+	arena_drop(arena);
+}
+
+static void
+became_available(struct session *session, struct stanza *stanza)
+{
+	struct account *account = session->account;
+	struct arena *arena;
+	struct element *presence;
+	bool first = !session->available;
+	int8_t priority;
+
+	if (!read_priority(&priority, stanza->element, stanza->arena)) {
+		router_bounce(stanza, BAD_REQUEST, "a priority is a number from -128 to 127", NULL);
+		return;
+	}
+	arena = arena_new();
+	presence = element_copy(arena, stanza->element);
+	FACTS(account->domain, presence_stamping, session, arena, presence);
+	keep_presence(session, arena, presence);
+	session->priority = priority;
+	session->available = true;
+	broadcast(session, presence, stanza);
+	if (first) {
+		greet(session);
+		probe_contacts(account);
+	}
+	FACTS(account->domain, session_available, session, first);
+}
+
+static void
+forget_directed(struct session *session)
+{
+	struct entry *entry, *next;
+
+	if (session->directed == NULL)
+		return;
+	for (entry = table_next(session->directed, NULL); entry != NULL; entry = next) {
+		next = table_next(session->directed, entry);
+		free(CONTAINER(entry, struct directed, entry)->jid);
+		free(CONTAINER(entry, struct directed, entry));
+	}
+	table_clear(session->directed);
+	free(session->directed);
+	session->directed = NULL;
+}
+
+static void
+became_unavailable(struct session *session, const struct element *presence, struct stanza *stanza)
+{
+	struct account *account = session->account;
+	bool was = session->available;
+	struct entry *entry = NULL;
+
+	session->available = false;
+	if (was)
+		broadcast(session, presence, stanza);
+	if (session->directed != NULL) { /* RFC 6121 §4.6.3: they hear it too */
+		while ((entry = table_next(session->directed, entry)) != NULL) {
+			struct directed *directed = CONTAINER(entry, struct directed, entry);
+
+			if (!was || !account_shows_presence_to(account, directed->jid))
+				send_copy(presence, session->jid, directed->jid, stanza);
+		}
+		forget_directed(session);
+	}
+	if (was)
+		FACTS(account->domain, session_unavailable, session,
+		      stanza != NULL ? presence : NULL);
+	if (session->presence_arena != NULL)
+		arena_drop(session->presence_arena);
+	session->presence_arena = NULL;
+	session->presence = NULL;
+}
+
+void
+presence_session_left(struct session *session, const struct element *last_words)
+{
+	struct arena *arena = arena_new();
+	struct element *presence = element_new(arena, NS_CLIENT, "presence");
+
+	(void)last_words;
+	element_set(arena, presence, "type", "unavailable");
+	became_unavailable(session, presence, NULL);
+	arena_drop(arena);
+}
+
+/* --- directed --- */
+
+static bool
+direct(struct session *session, struct stanza *stanza)
+{
+	struct entry *entry;
+	struct directed *directed;
+
+	if (session->directed == NULL)
+		session->directed = zalloc(sizeof *session->directed);
+	entry = table_get(session->directed, stanza->to.full);
+	if (stanza->type == TYPE_UNAVAILABLE) {
+		if (entry != NULL) {
+			directed = CONTAINER(entry, struct directed, entry);
+			table_remove(session->directed, entry);
+			free(directed->jid);
+			free(directed);
+		}
+		return true;
+	}
+	if (entry != NULL)
+		return true;
+	if (session->directed->count >= DIRECTED_MAX)
+		return false;
+	directed = zalloc(sizeof *directed);
+	directed->jid = jid_own(&stanza->to);
+	table_put(session->directed, &directed->entry, directed->jid->full);
+	return true;
+}
+
+/* --- subscriptions, outbound --- */
+
+struct outbound {
+	struct stanza *stanza; /* held; readdressed from bare to bare */
+	struct account *account;
+	bool pass;
+	bool now_from, no_longer_from;
+};
+
+/* RFC 6121 §3.1.5, §3.2.1: who is approved hears how we are; who no longer is, that we are
+ * gone. */
+static void
+show_presence(struct account *account, const struct jid *to, bool available)
+{
+	struct session *session;
+
+	LIST_EACH (&account->sessions, session, struct session, place) {
+		if (!session->available)
+			continue;
+		if (available)
+			send_copy(session->presence, session->jid, to, NULL);
+		else
+			send_presence(session->jid, to, "unavailable");
+	}
+}
+
+static void
+outbound_stored(void *ctx, enum stored result)
+{
+	struct outbound *outbound = ctx;
+	struct stanza *stanza = outbound->stanza;
+	struct account *account = outbound->account;
+
+	if (result != STORE_OK) {
+		router_bounce(stanza, RESOURCE_CONSTRAINT, "it cannot be stored now", NULL);
+	} else {
+		if (outbound->no_longer_from)
+			show_presence(account, &stanza->to, false);
+		if (outbound->pass)
+			send_copy(stanza->element, account->jid, &stanza->to, stanza);
+		if (outbound->now_from)
+			show_presence(account, &stanza->to, true);
+	}
+	account_drop(account);
+	stanza_drop(stanza);
+}
+
+static void
+subscription_left(struct stanza *stanza)
+{
+	struct account *account = stanza->account;
+	struct jid to = jid_bare(&stanza->to);
+	const struct contact *before = roster_find(account->roster, &to);
+	struct contact contact = { .jid = to.bare, .listed = true };
+	struct subscription state = { 0 };
+	struct subscription_step step;
+	struct outbound *outbound;
+	struct batch *batch;
+
+	if (jid_equal(&to, account->jid)) { /* one is subscribed to oneself */
+		stanza_drop(stanza);
+		return;
+	}
+	if (before != NULL) {
+		state = before->subscription;
+		contact = *before;
+	}
+	step = subscription_outbound(state, stanza->type);
+	stanza->to = to;
+	outbound = NEW(stanza->arena, struct outbound);
+	outbound->stanza = stanza;
+	outbound->account = account_hold(account);
+	outbound->pass = step.pass;
+	outbound->now_from = subscription_is_from(step.next) && !subscription_is_from(state);
+	outbound->no_longer_from = !subscription_is_from(step.next) && subscription_is_from(state);
+	if (!step.changed) {
+		outbound_stored(outbound, STORE_OK);
+		return;
+	}
+	if (account->roster->count >= (unsigned)account->domain->settings->roster_max &&
+	    before == NULL) {
+		router_bounce(stanza, RESOURCE_CONSTRAINT, "the roster is full", NULL);
+		account_drop(account);
+		stanza_drop(stanza);
+		return;
+	}
+	contact.subscription = step.next;
+	/* Asking or approving puts somebody in the roster; refusing does not. */
+	contact.listed = (before != NULL && before->listed) || stanza->type == TYPE_SUBSCRIBE ||
+			 stanza->type == TYPE_SUBSCRIBED;
+	if (!step.next.pending_in)
+		contact.request = NULL;
+	batch = batch_new(account->domain->store, account->jid->bare);
+	if (!contact.listed && !step.next.pending_in) {
+		roster_remove(account, to.bare, batch);
+		roster_commit(account, NULL, batch, outbound_stored, outbound);
+	} else {
+		roster_set(account, &contact, batch);
+		roster_commit(account, to.bare, batch, outbound_stored, outbound);
+	}
+}
+
+void
+presence_left(struct stanza *stanza)
+{
+	struct session *session = stanza->session;
+
+	if (stanza->addressed && is_subscription(stanza->type)) {
+		subscription_left(stanza);
+		return;
+	}
+	if (stanza->addressed) {
+		if ((stanza->type == TYPE_AVAILABLE || stanza->type == TYPE_UNAVAILABLE) &&
+		    !direct(session, stanza)) {
+			router_bounce(stanza, RESOURCE_CONSTRAINT, "too many directed presences",
+				      NULL);
+			stanza_drop(stanza);
+			return;
+		}
+		router_send(stanza);
+		return;
+	}
+	if (session->gone)
+		;
+	else if (stanza->type == TYPE_AVAILABLE)
+		became_available(session, stanza);
+	else if (stanza->type == TYPE_UNAVAILABLE)
+		became_unavailable(session, stanza->element, stanza);
+	else if (stanza->type != TYPE_ERROR)
+		router_bounce(stanza, BAD_REQUEST, "this presence needs a 'to'", NULL);
+	stanza_drop(stanza);
+}
+
+/* --- subscriptions, inbound --- */
+
+struct inbound {
+	struct stanza *stanza;
+	struct account *account;
+	struct subscription_step step;
+	bool no_longer_from;
+};
+
+static void
+inbound_stored(void *ctx, enum stored result)
+{
+	struct inbound *inbound = ctx;
+	struct stanza *stanza = inbound->stanza;
+	struct account *account = inbound->account;
+	struct jid from = jid_bare(&stanza->from);
+	struct session *session;
+
+	if (result != STORE_OK) {
+		router_bounce(stanza, RESOURCE_CONSTRAINT, "it cannot be stored now", NULL);
+	} else {
+		if (inbound->step.pass)
+			LIST_EACH (&account->sessions, session, struct session, place)
+				if (session->available || session->interested)
+					session_deliver(session, stanza, NULL);
+		if (inbound->step.reply != TYPE_NONE)
+			send_presence(account->jid, &from, stanza_type_name(inbound->step.reply));
+		if (inbound->no_longer_from)
+			show_presence(account, &from, false);
+		if (inbound->step.reply == TYPE_SUBSCRIBED)
+			show_presence(account, &from, true);
+	}
+	account_drop(account);
+	stanza_drop(stanza);
+}
+
+static void
+subscription_arrived(struct stanza *stanza)
+{
+	struct account *account = stanza->account;
+	struct jid from = jid_bare(&stanza->from);
+	const struct contact *before = roster_find(account->roster, &from);
+	struct contact contact = { .jid = from.bare };
+	struct subscription state = { 0 };
+	struct inbound *inbound;
+	struct batch *batch;
+
+	if (before != NULL) {
+		state = before->subscription;
+		contact = *before;
+	}
+	inbound = NEW(stanza->arena, struct inbound);
+	inbound->stanza = stanza;
+	inbound->account = account_hold(account);
+	inbound->step = subscription_inbound(state, stanza->type);
+	inbound->no_longer_from =
+		subscription_is_from(state) && !subscription_is_from(inbound->step.next);
+	if (!inbound->step.changed) {
+		inbound_stored(inbound, STORE_OK);
+		return;
+	}
+	if (account->roster->count >= (unsigned)account->domain->settings->roster_max * 2 &&
+	    before == NULL) {
+		router_bounce(stanza, RESOURCE_CONSTRAINT, "too many requests wait", NULL);
+		account_drop(account);
+		stanza_drop(stanza);
+		return;
+	}
+	contact.subscription = inbound->step.next;
+	/* A request is shown again to each new session until it is answered (§3.1.3). */
+	if (stanza->type == TYPE_SUBSCRIBE && inbound->step.next.pending_in)
+		contact.request = xml_text(stanza->arena, stanza->element, NS_CLIENT);
+	if (!inbound->step.next.pending_in)
+		contact.request = NULL;
+	batch = batch_new(account->domain->store, account->jid->bare);
+	if (!contact.listed && !inbound->step.next.pending_in) {
+		roster_remove(account, from.bare, batch);
+		roster_commit(account, NULL, batch, inbound_stored, inbound);
+	} else {
+		/* A request alone is no roster item, so nobody is pushed anything. */
+		roster_set(account, &contact, batch);
+		roster_commit(account, contact.listed ? from.bare : NULL, batch, inbound_stored,
+			      inbound);
+	}
+}
+
+/* --- probes (RFC 6121 §4.3.2) --- */
+
+static void
+probe_arrived(struct stanza *stanza)
+{
+	struct account *account = stanza->account;
+	const struct contact *contact = roster_find(account->roster, &stanza->from);
+	struct session *session;
+	bool online = false;
+
+	if (!account_shows_presence_to(account, &stanza->from)) {
+		/* Who asked and waits is not refused by a probe. */
+		if (contact == NULL || !contact->subscription.pending_in)
+			send_presence(account->jid, &stanza->from, "unsubscribed");
+		return;
+	}
+	LIST_EACH (&account->sessions, session, struct session, place) {
+		if (!session->available ||
+		    (stanza->to.resource != NULL &&
+		     strcmp(stanza->to.resource, session->jid->resource) != 0))
+			continue;
+		online = true;
+		send_copy(session->presence, session->jid, &stanza->from, NULL);
+	}
+	if (!online)
+		send_presence(account->jid, &stanza->from, "unavailable");
+}
+
+void
+presence_handle(struct stanza *stanza)
+{
+	struct account *account = stanza->account;
+
+	if (stanza->type == TYPE_PROBE) {
+		probe_arrived(stanza);
+		stanza_drop(stanza);
+	} else {
+		subscription_arrived(stanza);
+	}
+	account_head_done(account);
+}
+
+/* --- a contact is removed (RFC 6121 §2.5.2) --- */
+
+void
+contact_end(struct account *account, const struct contact *contact)
+{
+	struct arena *arena = arena_new();
+	struct subscription state = contact->subscription;
+	struct jid to;
+
+	if (contact_jid(&to, arena, contact)) {
+		if (subscription_is_to(state) || state.pending_out)
+			send_presence(account->jid, &to, "unsubscribe");
+		if (subscription_is_from(state) || state.pending_in) {
+			show_presence(account, &to, false);
+			send_presence(account->jid, &to, "unsubscribed");
+		}
+	}
+	arena_drop(arena);
+}

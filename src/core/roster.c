@@ -1,0 +1,316 @@
+/* SPDX-License-Identifier: MIT */
+/* Rosters in memory and their rows. */
+#include "core/roster.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/clock.h"
+#include "base/text.h"
+#include "core/account.h"
+#include "core/domain.h"
+#include "core/internal.h"
+#include "xmpp/ns.h"
+
+#define GROUP_END '\x1f' /* no XML character, so in no group's name */
+
+static const struct statement roster_put = {
+	.name = "roster.put",
+	.in = "tttt"
+	      "iiiii"
+	      "ti",
+	.sqlite = "INSERT OR REPLACE INTO roster (owner, contact, name, groups, how, pending_out,"
+		  " pending_in, approved, listed, request, version) VALUES (?,?,?,?,?,?,?,?,?,?,?)",
+};
+static const struct statement roster_delete = {
+	.name = "roster.delete",
+	.in = "tt",
+	.sqlite = "DELETE FROM roster WHERE owner = ? AND contact = ?",
+	.hot = true,
+};
+static const struct statement roster_set_version = {
+	.name = "roster.set-version",
+	.in = "it",
+	.sqlite = "UPDATE accounts SET roster_version = ? WHERE owner = ?",
+	.hot = true,
+};
+
+struct roster *
+roster_new(void)
+{
+	return zalloc(sizeof(struct roster));
+}
+
+/* A contact is one heap block: the struct, the list of groups, the strings. */
+static struct contact *
+contact_new(const struct contact *from)
+{
+	size_t groups = 0, size = sizeof *from + strlen(from->jid) + 1;
+	struct contact *contact;
+	const char **list;
+	char *at;
+
+	if (from->name != NULL)
+		size += strlen(from->name) + 1;
+	if (from->request != NULL)
+		size += strlen(from->request) + 1;
+	for (; from->groups != NULL && from->groups[groups] != NULL; groups++)
+		size += strlen(from->groups[groups]) + 1;
+	size += (groups + 1) * sizeof *list;
+
+	contact = zalloc(size);
+	list = (const char **)(contact + 1);
+	at = (char *)(list + groups + 1);
+#define PUT(text) (strcpy(at, text), at += strlen(at) + 1, at - strlen(text) - 1)
+	contact->jid = PUT(from->jid);
+	if (from->name != NULL)
+		contact->name = PUT(from->name);
+	if (from->request != NULL)
+		contact->request = PUT(from->request);
+	for (size_t i = 0; i < groups; i++)
+		list[i] = PUT(from->groups[i]);
+#undef PUT
+	contact->groups = list;
+	contact->subscription = from->subscription;
+	contact->listed = from->listed;
+	return contact;
+}
+
+static void
+contact_put(struct roster *roster, struct contact *contact)
+{
+	struct entry *before = table_get(&roster->contacts, contact->jid);
+
+	if (before != NULL) {
+		table_remove(&roster->contacts, before);
+		free(CONTAINER(before, struct contact, entry));
+		roster->count--;
+	}
+	table_put(&roster->contacts, &contact->entry, contact->jid);
+	roster->count++;
+}
+
+void
+roster_free(struct roster **roster)
+{
+	struct entry *entry = NULL, *next;
+
+	if (*roster == NULL)
+		return;
+	for (entry = table_next(&(*roster)->contacts, NULL); entry != NULL; entry = next) {
+		next = table_next(&(*roster)->contacts, entry);
+		free(CONTAINER(entry, struct contact, entry));
+	}
+	table_clear(&(*roster)->contacts);
+	free(*roster);
+	*roster = NULL;
+}
+
+static const char *const *
+groups_read(struct arena *arena, const char *joined)
+{
+	char *copy = arena_copy(arena, joined);
+	size_t count = 0;
+	const char **list;
+
+	for (const char *c = copy; *c != '\0'; c++)
+		count += *c == GROUP_END;
+	list = arena_alloc(arena, (count + 1) * sizeof *list);
+	for (size_t i = 0; i < count; i++) {
+		char *end = strchr(copy, GROUP_END);
+
+		*end = '\0';
+		list[i] = copy;
+		copy = end + 1;
+	}
+	return list;
+}
+
+void
+roster_read(struct roster *roster, const struct rows *rows)
+{
+	struct arena *arena = arena_new();
+
+	for (size_t i = 0; i < rows->count; i++) {
+		const struct value *row = ROW(rows, i);
+		struct contact contact = { 0 };
+
+		roster->version = row[4].integer;
+		if (row[3].null)
+			continue;
+		contact.jid = row[3].bytes;
+		contact.name = row[5].null ? NULL : row[5].bytes;
+		contact.groups = groups_read(arena, row[6].bytes);
+		contact.subscription.how = (uint8_t)(row[7].integer & SUBSCRIBED_BOTH);
+		contact.subscription.pending_out = row[8].integer != 0;
+		contact.subscription.pending_in = row[9].integer != 0;
+		contact.subscription.approved = row[10].integer != 0;
+		contact.listed = row[11].integer != 0;
+		contact.request = row[12].null ? NULL : row[12].bytes;
+		contact_put(roster, contact_new(&contact));
+	}
+	arena_drop(arena);
+}
+
+const struct contact *
+roster_find(const struct roster *roster, const struct jid *who)
+{
+	struct entry *entry = table_get(&roster->contacts, who->bare);
+
+	return TABLE_ITEM(entry, struct contact, entry);
+}
+
+const struct contact *
+roster_next(const struct roster *roster, const struct contact *before)
+{
+	struct entry *entry = table_next(&roster->contacts,
+					 before != NULL ? (struct entry *)&before->entry : NULL);
+
+	return TABLE_ITEM(entry, struct contact, entry);
+}
+
+/* Versions go up, and begin with the time, so that an account made anew under an old name
+ * never repeats one. */
+static void
+version_raise(struct account *account, struct batch *batch)
+{
+	struct roster *roster = account->roster;
+	int64_t now = now_unix_ms();
+
+	roster->version = now > roster->version ? now : roster->version + 1;
+	batch_add(batch, &roster_set_version,
+		  (struct value[]) { INTEGER_VALUE(roster->version),
+				     text_value(account->jid->bare) });
+}
+
+struct contact *
+roster_set(struct account *account, const struct contact *given, struct batch *batch)
+{
+	struct contact *contact = contact_new(given);
+	struct text groups = { 0 };
+
+	contact_put(account->roster, contact);
+	version_raise(account, batch);
+	for (size_t i = 0; contact->groups[i] != NULL; i++)
+		text_addf(&groups, "%s%c", contact->groups[i], GROUP_END);
+	batch_add(batch, &roster_put,
+		  (struct value[]) { text_value(account->jid->bare), text_value(contact->jid),
+				     text_value(contact->name),
+				     text_value(groups.bytes != NULL ? groups.bytes : ""),
+				     INTEGER_VALUE(contact->subscription.how),
+				     INTEGER_VALUE(contact->subscription.pending_out),
+				     INTEGER_VALUE(contact->subscription.pending_in),
+				     INTEGER_VALUE(contact->subscription.approved),
+				     INTEGER_VALUE(contact->listed), text_value(contact->request),
+				     INTEGER_VALUE(account->roster->version) });
+	text_clear(&groups);
+	return contact;
+}
+
+void
+roster_remove(struct account *account, const char *jid, struct batch *batch)
+{
+	struct entry *entry = table_get(&account->roster->contacts, jid);
+
+	version_raise(account, batch);
+	batch_add(batch, &roster_delete,
+		  (struct value[]) { text_value(account->jid->bare), text_value(jid) });
+	if (entry == NULL)
+		return;
+	table_remove(&account->roster->contacts, entry);
+	account->roster->count--;
+	free(CONTAINER(entry, struct contact, entry));
+}
+
+struct element *
+roster_item(struct arena *arena, const struct contact *contact)
+{
+	struct element *item = element_new(arena, NS_ROSTER, "item");
+
+	element_set(arena, item, "jid", contact->jid);
+	if (contact->name != NULL)
+		element_set(arena, item, "name", contact->name);
+	element_set(arena, item, "subscription", subscription_name(contact->subscription));
+	if (contact->subscription.pending_out)
+		element_set(arena, item, "ask", "subscribe");
+	if (contact->subscription.approved)
+		element_set(arena, item, "approved", "true");
+	for (size_t i = 0; contact->groups[i] != NULL; i++)
+		element_add_text(arena, item, NULL, "group", contact->groups[i]);
+	return item;
+}
+
+/* --- commit, then push --- */
+
+struct push {
+	struct account *account;
+	char *jid;
+	int64_t version;
+	void (*then)(void *ctx, enum stored stored);
+	void *ctx;
+};
+
+/* RFC 6121 §2.1.6: to every session that has asked for the roster. */
+static void
+push_item(struct account *account, const char *jid, int64_t version)
+{
+	struct entry *entry = table_get(&account->roster->contacts, jid);
+	const struct contact *contact = TABLE_ITEM(entry, struct contact, entry);
+	struct arena *arena = arena_new();
+	struct element *item, *query, *iq;
+	struct session *session;
+
+	if (contact != NULL && contact->listed) {
+		item = roster_item(arena, contact);
+	} else {
+		item = element_new(arena, NS_ROSTER, "item");
+		element_set(arena, item, "jid", jid);
+		element_set(arena, item, "subscription", "remove");
+	}
+	LIST_EACH (&account->sessions, session, struct session, place) {
+		if (!session->interested)
+			continue;
+		iq = element_new(arena, NS_CLIENT, "iq");
+		element_set(arena, iq, "type", "set");
+		element_set(arena, iq, "to", session->jid->full);
+		element_setf(arena, iq, "id", "push-%lld", (long long)version);
+		query = element_add(arena, iq, NS_ROSTER, "query");
+		element_setf(arena, query, "ver", "%lld", (long long)version);
+		element_put(query, element_copy(arena, item));
+		session_say(session, iq);
+	}
+	if (contact != NULL)
+		FACTS(account->domain, roster_changed, account, contact);
+	arena_drop(arena);
+}
+
+static void
+committed(void *ctx, enum stored result)
+{
+	struct push *push = ctx;
+	struct account *account = push->account;
+
+	if (result != STORE_OK)
+		account_reload(account);
+	else if (push->jid != NULL && account->state == ACCOUNT_READY)
+		push_item(account, push->jid, push->version);
+	if (push->then != NULL)
+		push->then(push->ctx, result);
+	account_drop(account);
+	free(push->jid);
+	free(push);
+}
+
+void
+roster_commit(struct account *account, const char *jid, struct batch *batch,
+	      void (*then)(void *ctx, enum stored stored), void *ctx)
+{
+	struct push *push = zalloc(sizeof *push);
+
+	push->account = account_hold(account);
+	push->jid = copy_text(jid);
+	push->version = account->roster->version;
+	push->then = then;
+	push->ctx = ctx;
+	batch_commit(batch, committed, push);
+}

@@ -1,0 +1,340 @@
+/* SPDX-License-Identifier: MIT */
+/* Sessions: bound, spoken to, heard, ended. */
+#include "core/session.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/clock.h"
+#include "base/random.h"
+#include "core/internal.h"
+#include "core/router.h"
+#include "xml/writer.h"
+#include "xmpp/ns.h"
+
+static void
+describe(const struct log_scope *scope, char *out, size_t room)
+{
+	const struct session *session = CONTAINER(scope, struct session, log);
+
+	(void)snprintf(out, room, "/%s", session->jid->resource);
+}
+
+struct session *
+session_find(const struct account *account, const char *resource)
+{
+	struct session *session;
+
+	LIST_EACH (&account->sessions, session, struct session, place)
+		if (strcmp(session->jid->resource, resource) == 0)
+			return session;
+	return NULL;
+}
+
+struct session *
+session_hold(struct session *session)
+{
+	session->holds++;
+	return session;
+}
+
+void
+session_drop(struct session *session)
+{
+	struct account *account = session->account;
+
+	must(session->holds > 0);
+	if (--session->holds > 0)
+		return;
+	must(session->gone);
+	for (unsigned i = 0; i < account->domain->session_corners; i++)
+		free(session->corners[i]);
+	free(session->corners);
+	if (session->presence_arena != NULL)
+		arena_drop(session->presence_arena);
+	free(session->jid);
+	free(session);
+	account_drop(account);
+}
+
+bool
+session_is_last(const struct session *session)
+{
+	return session->account->session_count == 0 ||
+	       (session->account->session_count == 1 && !session->gone);
+}
+
+void *
+session_corner(struct session *session, const void *self)
+{
+	struct instance **instance;
+
+	for (instance = session->account->domain->instances; *instance != NULL; instance++)
+		if ((*instance)->self == self)
+			return session->corners[(*instance)->session_corner - 1];
+	must(!"a module of this session's domain");
+}
+
+/* --- binding --- */
+
+static void
+make_corners(struct session *session)
+{
+	struct domain *domain = session->account->domain;
+
+	if (domain->session_corners == 0)
+		return;
+	session->corners = zalloc(domain->session_corners * sizeof *session->corners);
+	for (struct instance **i = domain->instances; *i != NULL; i++)
+		if ((*i)->session_corner > 0)
+			session->corners[(*i)->session_corner - 1] =
+				zalloc((*i)->module->session_size);
+}
+
+struct session *
+session_bind(struct account *account, const char *resource, const struct carrier *carrier,
+	     void *carried)
+{
+	struct session *session = zalloc(sizeof *session), *before;
+	struct arena *arena = arena_new();
+	char made[17];
+	struct jid jid;
+
+	if (resource == NULL) {
+		random_name(made, sizeof made - 1);
+		resource = made;
+	}
+	/* RFC 6120 §7.7.2.2: the newest wins. */
+	before = session_find(account, resource);
+	if (before != NULL)
+		session_end(before, STREAM_CONFLICT, "replaced by a new connection");
+
+	jid_join(&jid, arena, account->jid->local, account->jid->domain, resource);
+	session->jid = jid_own(&jid);
+	arena_drop(arena);
+	session->account = account_hold(account);
+	session->since = now_seconds();
+	session->log = (struct log_scope) { .parent = &account->log, .describe = describe };
+	session->carrier = carrier;
+	session->carried = carried;
+	session->holds = 1; /* the account's */
+	make_corners(session);
+	list_append(&account->sessions, &session->place);
+	account->session_count++;
+	FACTS(account->domain, session_bound, session);
+	return session;
+}
+
+void
+session_carry(struct session *session, const struct carrier *carrier, void *carried)
+{
+	session->carrier = carrier;
+	session->carried = carried;
+}
+
+/* --- saying --- */
+
+static void
+say(struct session *session, struct parcel *parcel)
+{
+	struct domain *domain = session->account->domain;
+
+	for (unsigned i = 0; i < domain->hook_counts[HOOK_parcel_leaving]; i++) {
+		struct hooked *hooked = &domain->hooks[HOOK_parcel_leaving][i];
+
+		if (hooked->fn.parcel_leaving(hooked->self, session, parcel) == DONE)
+			return;
+	}
+	if (session->carried != NULL) {
+		session->carrier->say(session->carried, *parcel);
+		return;
+	}
+	wire_drop(parcel->head);
+	if (parcel->payload != NULL)
+		wire_drop(parcel->payload);
+	gate_drop(parcel->gate);
+}
+
+void
+session_say_behind(struct session *session, const struct element *element, struct gate *gate)
+{
+	struct parcel parcel = { .gate = gate_hold(gate) };
+
+	if (session->gone) {
+		gate_drop(gate);
+		return;
+	}
+	if (stanza_kind_read(&parcel.kind, element))
+		(void)stanza_type_read(&parcel.type, parcel.kind, element_get(element, "type"));
+	parcel.head = xml_wire(element, NS_CLIENT);
+	say(session, &parcel);
+}
+
+void
+session_say(struct session *session, const struct element *element)
+{
+	session_say_behind(session, element, NULL);
+}
+
+void
+session_deliver(struct session *session, struct stanza *stanza, struct gate *gate)
+{
+	struct parcel parcel = { .kind = stanza->kind, .type = stanza->type };
+
+	if (session->gone)
+		return;
+	if (stanza->wire == NULL)
+		stanza->wire = xml_wire(stanza->element, NS_CLIENT);
+	parcel.head = wire_hold(stanza->wire);
+	parcel.gate = gate_hold(gate);
+	say(session, &parcel);
+}
+
+void
+session_describe(const struct session *session, char *out, size_t room)
+{
+	if (session->carried != NULL)
+		session->carrier->describe(session->carried, out, room);
+	else
+		(void)snprintf(out, room, "nobody carries it now");
+}
+
+/* --- ending --- */
+
+static void
+leave(struct session *session, const struct element *last_words)
+{
+	struct account *account = session->account;
+
+	session_hold(session);
+	if (session->available || session->directed != NULL)
+		presence_session_left(session, last_words);
+	session->gone = true;
+	list_remove(&session->place);
+	account->session_count--;
+	iq_session_gone(session);
+	FACTS(account->domain, session_left, session);
+	session_drop(session);
+	session_drop(session); /* the account's */
+}
+
+void
+session_end(struct session *session, enum stream_condition condition, const char *text)
+{
+	const struct carrier *carrier = session->carrier;
+	void *carried = session->carried;
+
+	if (session->gone)
+		return;
+	session->carried = NULL;
+	leave(session, NULL);
+	if (carried != NULL)
+		carrier->hang_up(carried, condition, text);
+}
+
+void
+session_lost(struct session *session)
+{
+	struct domain *domain = session->account->domain;
+
+	session->carried = NULL;
+	if (session->gone)
+		return;
+	for (unsigned i = 0; i < domain->hook_counts[HOOK_carrier_lost]; i++) {
+		struct hooked *hooked = &domain->hooks[HOOK_carrier_lost][i];
+
+		if (hooked->fn.carrier_lost(hooked->self, session) != PASS)
+			return;
+	}
+	leave(session, NULL);
+}
+
+/* --- hearing --- */
+
+/* RFC 6120 §8.1.2.1: a client may name itself, in full or bare, and nobody else. */
+static bool
+may_say_from(const struct session *session, const struct jid *from)
+{
+	return from->domain == NULL || jid_equal(from, session->jid) ||
+	       jid_equal(from, session->account->jid);
+}
+
+/* An IQ has an id and, when it asks, one child (RFC 6120 §8.2.3). */
+static const char *
+iq_fault(const struct stanza *stanza)
+{
+	if (stanza->id == NULL)
+		return "an IQ needs an id";
+	if ((stanza->type == TYPE_GET || stanza->type == TYPE_SET) &&
+	    element_only_child(stanza->element) == NULL)
+		return "an IQ that asks has exactly one child";
+	return NULL;
+}
+
+static void
+refuse(struct session *session, struct arena *arena, const struct element *element,
+       struct receipt *receipt, enum condition condition, const char *text)
+{
+	struct element *answer = stanza_error_reply(arena, element, condition, NULL, text);
+
+	if (answer != NULL) {
+		element_set(arena, answer, "to", session->jid->full);
+		session_say(session, answer);
+	}
+	arena_drop(arena);
+	receipt_drop(receipt);
+}
+
+bool
+session_hears(struct session *session, struct element *element, struct arena *arena,
+	      struct receipt *receipt, enum stream_condition *condition, struct err *err)
+{
+	struct account *account = session->account;
+	struct stanza *stanza;
+	struct err why = { 0 };
+	const char *fault;
+
+	stanza = stanza_new(arena, element, NULL, NULL, &why);
+	if (stanza == NULL) {
+		bool address =
+			element_get(element, "to") != NULL && strncmp(why.text, "'to'", 4) == 0;
+
+		if (strncmp(why.text, "'from'", 6) == 0) {
+			*condition = STREAM_INVALID_FROM;
+			if (err != NULL)
+				*err = why;
+			arena_drop(arena);
+			return false;
+		}
+		refuse(session, arena, element, receipt, address ? JID_MALFORMED : BAD_REQUEST,
+		       why.text);
+		return true;
+	}
+	if (!may_say_from(session, &stanza->from)) {
+		*condition = STREAM_INVALID_FROM;
+		err_fail(err, ERR_REFUSED, "you are \"%s\", not \"%s\"", session->jid->full,
+			 stanza->from.full);
+		arena_drop(arena);
+		return false;
+	}
+	fault = stanza->kind == STANZA_IQ ? iq_fault(stanza) : NULL;
+	if (fault != NULL) {
+		refuse(session, arena, element, receipt, BAD_REQUEST, fault);
+		return true;
+	}
+
+	jid_copy(&stanza->from, arena, session->jid);
+	element_set(arena, element, "from", session->jid->full);
+	if (!stanza->addressed) { /* for the account itself (RFC 6120 §10.3) */
+		jid_copy(&stanza->to, arena, account->jid);
+	}
+	stanza->receipt = receipt;
+	stanza->domain = account->domain;
+	stanza->account = account;
+	stanza->session = session_hold(session);
+	if (stanza->kind == STANZA_IQ && !stanza->addressed)
+		router_send(stanza); /* to the account's own lane; it leaves nothing */
+	else
+		router_leave(stanza);
+	return true;
+}
