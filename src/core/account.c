@@ -20,6 +20,7 @@
 #include <string.h>
 
 #define IDLE_MS  SECONDS(60) /* how long a cold account stays in memory */
+#define AGAIN_MS SECONDS(1)		/* between tries while the store is down */
 #define LANE_MAX 10000
 
 static void account_read(void *ctx, enum stored result, const struct rows *rows);
@@ -27,6 +28,7 @@ static void loading_walk(struct account *account);
 static void account_settle(struct account *account, enum account_state state);
 static void drain(struct account *account);
 static void rest(struct account *account);
+static void pause_sessions(struct account *account, bool paused);
 
 static const struct statement account_load = {
 	.name = "account.load",
@@ -132,12 +134,26 @@ account_bring(struct domain *domain, const struct jid *who)
 	return account;
 }
 
+/* Somebody is logged in, so this account cannot be given up: arrivals wait, its clients are
+ * not read, and the store is asked until it answers. */
+static void
+read_again(void *arg)
+{
+	struct account *account = arg;
+	struct value owner = text_value(account->jid->bare);
+
+	store_read(account->domain->store, &account_load, account->jid->bare, &owner, account_read,
+	           account);
+}
+
 static void
 account_read(void *ctx, enum stored result, const struct rows *rows)
 {
 	struct account *account = ctx;
 
-	if (result != STORE_OK) {
+	if (result != STORE_OK && account->session_count > 0) {
+		timer_start(&account->again, AGAIN_MS, read_again, account);
+	} else if (result != STORE_OK) {
 		account_settle(account, ACCOUNT_UNKNOWN);
 	} else if (rows->count == 0 || ROW(rows, 0)[1].integer != 0) {
 		account_settle(account, ACCOUNT_ABSENT);
@@ -147,8 +163,8 @@ account_read(void *ctx, enum stored result, const struct rows *rows)
 		roster_free(&account->roster);
 		account->roster = roster_new();
 		roster_read(account->roster, rows);
-		if (account->corners == NULL)
-			corners_make(account);
+		account_corners_free(account);
+		corners_make(account);
 		account->hook = 0;
 		loading_walk(account);
 	}
@@ -191,6 +207,10 @@ account_settle(struct account *account, enum account_state state)
 	struct list *place;
 
 	account->state = state;
+	if (account->paused)
+		pause_sessions(account, false);
+	if (state != ACCOUNT_READY && account->session_count > 0)
+		account_end(account, STREAM_NOT_AUTHORIZED, "this account is not there any more");
 	if (state != ACCOUNT_READY)
 		account_forget(account); /* asked again, the store is asked again */
 	while ((place = list_shift(&account->wanting)) != NULL) {
@@ -403,8 +423,19 @@ account_reload(struct account *account)
 	if (account->state != ACCOUNT_READY || account->forgotten)
 		return;
 	log_warn(&account->log, "what was changed could not be stored: reading the account anew");
-	account_corners_free(account);
 	account_load_anew(account);
+}
+
+/* Clients are not read while what their stanzas meet is being loaded. */
+static void
+pause_sessions(struct account *account, bool paused)
+{
+	struct session *session;
+
+	LIST_EACH (&account->sessions, session, struct session, place)
+		if (session->carried != NULL)
+			session->carrier->pause(session->carried, paused);
+	account->paused = paused;
 }
 
 void
@@ -413,6 +444,7 @@ account_load_anew(struct account *account)
 	struct value owner = text_value(account->jid->bare);
 
 	account->state = ACCOUNT_LOADING;
+	pause_sessions(account, true);
 	account_hold(account);
 	store_read(account->domain->store, &account_load, account->jid->bare, &owner, account_read,
 		   account);

@@ -47,7 +47,8 @@ struct account {
 	uint16_t hook; /* account_loading: which comes next */
 	bool draining;
 	bool forgotten; /* out of the table: a removed or reloaded account */
-	struct timer idle;
+	bool paused;			/* its sessions are not read */
+	struct timer idle, again;
 	void **corners;
 };
 

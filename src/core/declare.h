@@ -20,14 +20,18 @@
 
 /* An element outside stanzas that a client may say (XEP-0198, XEP-0352). */
 struct element_rule {
-	unsigned when; /* ELEMENT_ADMITTED and/or ELEMENT_BOUND */
+	unsigned when; /* ELEMENT_SECURED, ELEMENT_ADMITTED, ELEMENT_BOUND, or several */
 	const char *ns, *name;
 	/* `session` is NULL before binding; `stream` is what core/features.h speaks to.
-	 * PASS: unsupported-stanza-type. */
+	 * PASS: not mine; the stream ends with an error.  LATER: the client is not heard
+	 * until client_say or client->ops->close has given the answer, even when it has
+	 * gone meanwhile; after that the module forgets `client`. */
 	enum outcome (*fn)(void *self, struct client *client, struct session *session,
 			   const struct element *element);
 };
-enum { ELEMENT_ADMITTED = 1, ELEMENT_BOUND = 2 };
+/* ELEMENT_SECURED: a stranger on TLS (or where TLS is optional), before authentication; an
+ * <iq/> too, which core does not see then. */
+enum { ELEMENT_ADMITTED = 1, ELEMENT_BOUND = 2, ELEMENT_SECURED = 4 };
 
 /* What a module keeps of a user: for export, erase, and the manual. */
 struct keep {

@@ -203,6 +203,7 @@ plan_make(struct stanza *stanza)
 
 struct commit {
 	struct stanza *stanza;
+	struct account *account;
 	struct gate *gate;
 };
 
@@ -217,8 +218,11 @@ committed(void *ctx, enum stored result)
 		gate_drop(commit->gate);
 	}
 	/* What could not be kept goes back: the sender knows, and may try again. */
-	if (result != STORE_OK)
+	if (result != STORE_OK) {
 		router_bounce(stanza, RESOURCE_CONSTRAINT, "it cannot be stored now", NULL);
+		account_reload(commit->account);
+	}
+	account_drop(commit->account);
 	stanza_drop(stanza);
 }
 
@@ -235,6 +239,7 @@ finish(struct stanza *stanza, struct gate *gate)
 	}
 	commit = NEW(stanza->arena, struct commit);
 	commit->stanza = stanza;
+	commit->account = account_hold(stanza->account);
 	commit->gate = gate;
 	stanza->batch = NULL;
 	batch_commit(batch, committed, commit);

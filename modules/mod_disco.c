@@ -1,0 +1,120 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * mod_disco -- XEP-0030: who is there, and what can it do?
+ *
+ * Domains and accounts are described from the declarations of their modules (core/disco.h).
+ * An account tells about itself only to who may see its presence; to everybody else it does
+ * not exist.  Contact addresses of the domain (XEP-0157) come as an extension (XEP-0128).
+ */
+#include <string.h>
+
+#include "module.h"
+
+static enum outcome
+ask(struct iq *iq, bool items)
+{
+	struct disco disco = {
+		.arena = iq->arena,
+		.items = items,
+		.node = element_get(iq->query, "node"),
+		.domain = iq->domain,
+		.account = iq->account,
+		.from = &iq->from,
+	};
+
+	if (disco.node != NULL && *disco.node == '\0')
+		disco.node = NULL;
+	disco.trusted = iq->account == NULL || account_shows_presence_to(iq->account, &iq->from);
+	if (!disco.trusted)
+		return iq_error(iq, SERVICE_UNAVAILABLE, NULL);
+	disco.query = element_new(iq->arena, items ? NS_DISCO_ITEMS : NS_DISCO_INFO, "query");
+	if (disco.node != NULL)
+		element_set(iq->arena, disco.query, "node", disco.node);
+	disco_fill(&disco);
+	if (disco.node != NULL && !disco.known)
+		return iq_error(iq, ITEM_NOT_FOUND, NULL);
+	return iq_result(iq, disco.query);
+}
+
+static enum outcome
+on_info(void *self, struct iq *iq)
+{
+	(void)self;
+	return ask(iq, false);
+}
+
+static enum outcome
+on_items(void *self, struct iq *iq)
+{
+	(void)self;
+	return ask(iq, true);
+}
+
+/* XEP-0030 §4.3: an account's items are its available resources, for who may see them. */
+static void
+list_resources(struct disco *disco)
+{
+	struct session *session;
+
+	LIST_EACH (&disco->account->sessions, session, struct session, place)
+		if (session->available)
+			disco_item(disco, session->jid->full, NULL, NULL);
+}
+
+/* XEP-0157: "admin:mailto:admin@example.org" becomes a value of "admin-addresses". */
+static void
+tell_contacts(struct disco *disco)
+{
+	const char *const *address = disco->domain->settings->contact_addresses;
+	struct element *form, *field = NULL;
+	const char *last = "";
+
+	if (address == NULL || *address == NULL)
+		return;
+	form = form_new(disco->arena, "result", "http://jabber.org/network/serverinfo");
+	for (; *address != NULL; address++) {
+		const char *colon = strchr(*address, ':');
+		const char *kind;
+
+		if (colon == NULL)
+			continue;
+		kind = arena_format(disco->arena, "%.*s-addresses", (int)(colon - *address), *address);
+		if (field == NULL || strcmp(kind, last) != 0)
+			field = form_add(disco->arena, form, kind, "list-multi", NULL, NULL);
+		element_add_text(disco->arena, field, NULL, "value", colon + 1);
+		last = kind;
+	}
+	element_put(disco->query, form);
+}
+
+static void
+on_asking(void *self, struct disco *disco)
+{
+	(void)self;
+	if (disco->node != NULL)
+		return;
+	if (disco->items && disco->account != NULL)
+		list_resources(disco);
+	if (!disco->items && disco->account == NULL)
+		tell_contacts(disco);
+}
+
+static const struct iq_rule iqs[] = {
+	{ IQ_GET, TO_DOMAIN | TO_ACCOUNT, NS_DISCO_INFO, "query", on_info },
+	{ IQ_GET, TO_DOMAIN | TO_ACCOUNT, NS_DISCO_ITEMS, "query", on_items },
+	{ 0 },
+};
+
+static const struct hook hooks[] = {
+	FACT(disco_asking, on_asking),
+	{ 0 },
+};
+
+MODULE = {
+	.name = "disco",
+	.about = "Service Discovery (XEP-0030, XEP-0128, XEP-0157)",
+	.features = NAMES(NS_DISCO_INFO, NS_DISCO_ITEMS),
+	.account_features = NAMES(NS_DISCO_INFO, NS_DISCO_ITEMS),
+	.iqs = iqs,
+	.hooks = hooks,
+};

@@ -1,0 +1,329 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * mod_offline -- XEP-0160: messages for who is not there.
+ *
+ * A message that nobody can take now is kept, with the hour it came (XEP-0203), and its
+ * sender's receipt settles when it is stored.  Delivering, in the order it happens:
+ *
+ *   flush_start	a session is available with a priority of zero or more: hold the
+ *			account's lane, so that what comes now waits behind what came before
+ *   flush_page		some rows are here: say them; more? ask for the next
+ *   flush_said		all are said: let the lane go, and ping behind the last one
+ *   flush_answered	the client has answered, so it has them: delete; or it has gone: the
+ *			rows stay for the next session
+ */
+#include <string.h>
+
+#include "module.h"
+#include "xml/parser.h"
+
+#define PAGE 100
+#define NS_CHAT_STATES "http://jabber.org/protocol/chatstates"
+
+struct offline {
+	int64_t messages_max;
+	int64_t bytes_max;
+	int64_t patience;
+};
+
+struct queue {				/* a corner of the account */
+	int64_t last;			/* the highest id ever given */
+	int64_t count, bytes;
+	bool flushing;
+};
+
+struct flush {
+	struct offline *offline;
+	struct account *account;
+	struct session *session;
+	int64_t cursor;
+	int64_t count, bytes;
+};
+
+static void flush_start(struct offline *offline, struct session *session);
+static void flush_page(void *held, enum stored result, const struct rows *rows);
+static void flush_said(struct flush *flush);
+static void flush_answered(void *held, const struct stanza *answer);
+static void flush_end(struct flush *flush);
+
+static const struct statement queue_load = {
+	.name = "offline.load",
+	.in = "t",
+	.out = "iii",
+	.sqlite = "SELECT count(*), coalesce(sum(length(stanza)), 0), coalesce(max(id), 0)"
+	          " FROM offline WHERE owner = ?",
+	.hot = true,
+};
+static const struct statement message_put = {
+	.name = "offline.put",
+	.in = "tit",
+	.sqlite = "INSERT INTO offline (owner, id, stanza) VALUES (?, ?, ?)",
+};
+static const struct statement message_page = {
+	.name = "offline.page",
+	.in = "ti",
+	.out = "it",
+	.sqlite = "SELECT id, stanza FROM offline WHERE owner = ? AND id > ? ORDER BY id LIMIT ?",
+	.hot = true,
+};
+static const struct statement message_delete = {
+	.name = "offline.delete",
+	.in = "ti",
+	.sqlite = "DELETE FROM offline WHERE owner = ? AND id <= ?",
+	.hot = true,
+};
+static const struct statement message_list = {
+	.name = "offline.list",
+	.in = "t",
+	.out = "it",
+	.sqlite = "SELECT id, stanza FROM offline WHERE owner = ? ORDER BY id",
+	.hot = true,
+};
+static const struct statement message_erase = {
+	.name = "offline.erase",
+	.in = "t",
+	.sqlite = "DELETE FROM offline WHERE owner = ?",
+	.hot = true,
+};
+
+/* --- loading --- */
+
+struct loading {
+	struct account *account;
+	void *self;
+};
+
+static void
+queue_loaded(void *held, enum stored result, const struct rows *rows)
+{
+	struct loading *loading = held;
+	struct account *account = loading->account;
+	struct queue *queue;
+
+	if (result == STORE_FAILED) {
+		free(loading);
+		account_resume(account, DONE);
+		return;
+	}
+	queue = account_corner(account, loading->self);
+	free(loading);
+	queue->count = ROW(rows, 0)[0].integer;
+	queue->bytes = ROW(rows, 0)[1].integer;
+	queue->last = ROW(rows, 0)[2].integer;
+	account_resume(account, PASS);
+}
+
+static enum outcome
+on_account_loading(void *self, struct account *account)
+{
+	struct loading *loading = zalloc(sizeof *loading);
+	struct value owner = text_value(account->jid->bare);
+
+	loading->account = account;
+	loading->self = self;
+	store_read(account->domain->store, &queue_load, account->jid->bare, &owner, queue_loaded,
+	           loading);
+	return LATER;
+}
+
+/* --- keeping --- */
+
+/* XEP-0160 §3, XEP-0334: what is worth keeping. */
+static bool
+is_worth_keeping(const struct stanza *stanza)
+{
+	unsigned hints = hints_read(stanza->element);
+
+	if ((hints & (HINT_NO_STORE | HINT_NO_PERMANENT_STORE)) != 0)
+		return false;
+	if (stanza->type == TYPE_NORMAL || (hints & HINT_STORE) != 0)
+		return true;
+	ELEMENT_EACH (stanza->element, child)	/* more than "is typing" */
+		if (strcmp(child->ns, NS_CHAT_STATES) != 0 && strcmp(child->name, "thread") != 0)
+			return true;
+	return false;
+}
+
+static enum outcome
+on_fallback(void *self, struct stanza *stanza)
+{
+	const struct offline *offline = self;
+	struct account *account = stanza->account;
+	struct queue *queue = account_corner(account, self);
+	struct element *kept;
+	const char *text;
+	int64_t now = now_unix_ms() * 1000;
+
+	if (!is_worth_keeping(stanza))
+		return DONE;
+	kept = element_copy(stanza->arena, stanza->element);
+	element_put(kept, delay_element(stanza->arena, account->domain->name, now_unix_ms(), NULL));
+	text = xml_text(stanza->arena, kept, NS_CLIENT);
+	if (queue->count >= offline->messages_max ||
+	    queue->bytes + (int64_t)strlen(text) > offline->bytes_max)
+		return stanza_error(stanza, SERVICE_UNAVAILABLE,
+		                    "too many messages wait for this account");
+	queue->last = now > queue->last ? now : queue->last + 1;
+	queue->count++;
+	queue->bytes += (int64_t)strlen(text);
+	batch_add(stanza_batch(stanza), &message_put,
+	          (struct value[]){ text_value(account->jid->bare), INTEGER_VALUE(queue->last),
+	                            text_value(text) });
+	return DONE;
+}
+
+/* --- delivering --- */
+
+static void
+next_page(struct flush *flush)
+{
+	store_page(flush->account->domain->store, &message_page, flush->account->jid->bare,
+	           (struct value[]){ text_value(flush->account->jid->bare),
+	                             INTEGER_VALUE(flush->cursor) },
+	           PAGE, flush_page, flush);
+}
+
+static void
+flush_start(struct offline *offline, struct session *session)
+{
+	struct queue *queue = account_corner(session->account, offline);
+	struct flush *flush;
+
+	if (queue->flushing || queue->count == 0)
+		return;
+	queue->flushing = true;
+	flush = zalloc(sizeof *flush);
+	flush->offline = offline;
+	flush->session = session_hold(session);
+	flush->account = account_hold(session->account);
+	account_hold_lane(flush->account);
+	next_page(flush);
+}
+
+static void
+flush_page(void *held, enum stored result, const struct rows *rows)
+{
+	struct flush *flush = held;
+	struct arena *arena;
+
+	if (result == STORE_FAILED || flush->session->gone) {
+		account_release_lane(flush->account);
+		flush_end(flush);
+		return;
+	}
+	arena = arena_new();
+	for (size_t i = 0; i < rows->count; i++) {
+		const struct value *text = &ROW(rows, i)[1];
+		struct element *message = element_parse(arena, text->bytes, text->length, NULL);
+
+		flush->cursor = ROW(rows, i)[0].integer;
+		flush->count++;
+		flush->bytes += (int64_t)text->length;
+		if (message != NULL)
+			session_say(flush->session, message);
+	}
+	arena_drop(arena);
+	if (rows->more)
+		next_page(flush);
+	else
+		flush_said(flush);
+}
+
+static void
+flush_said(struct flush *flush)
+{
+	struct arena *arena = arena_new();
+
+	account_release_lane(flush->account);
+	iq_ask(flush->account->domain, NULL, flush->session, element_new(arena, NS_PING, "ping"),
+	       false, flush->offline->patience, flush_answered, flush);
+	arena_drop(arena);
+}
+
+static void
+flush_answered(void *held, const struct stanza *answer)
+{
+	struct flush *flush = held;
+	const char *owner = flush->account->jid->bare;
+	struct queue *queue;
+	struct batch *batch;
+
+	/* An error is an answer too: the client has read as far as our question. */
+	if (answer != NULL && flush->account->state == ACCOUNT_READY) {
+		queue = account_corner(flush->account, flush->offline);
+		queue->count -= flush->count;
+		queue->bytes -= flush->bytes;
+		batch = batch_new(flush->account->domain->store, owner);
+		batch_add(batch, &message_delete,
+		          (struct value[]){ text_value(owner), INTEGER_VALUE(flush->cursor) });
+		batch_commit(batch, NULL, NULL);
+	}
+	flush_end(flush);
+}
+
+static void
+flush_end(struct flush *flush)
+{
+	struct account *account = flush->account;
+	struct offline *offline = flush->offline;
+	struct session *gone = flush->session, *other = NULL, *session;
+
+	if (account->state == ACCOUNT_READY) {
+		struct queue *queue = account_corner(account, offline);
+
+		queue->flushing = false;
+		LIST_EACH (&account->sessions, session, struct session, place)
+			if (session != gone && session->available && session->priority >= 0)
+				other = session;
+		if (gone->gone && other != NULL)
+			flush_start(offline, other);
+	}
+	session_drop(gone);
+	account_drop(account);
+	free(flush);
+}
+
+static void
+on_available(void *self, struct session *session, bool first)
+{
+	(void)first;
+	if (session->priority >= 0)
+		flush_start(self, session);
+}
+
+static const struct option options[] = {
+	OPTION_NUMBER(struct offline, messages_max, 1000, 1, 100000,
+	              "how many messages may wait for an account"),
+	OPTION_SIZE(struct offline, bytes_max, 10000000, 10000, 1000000000,
+	            "how many bytes of messages may wait for an account"),
+	OPTION_PERIOD(struct offline, patience, PERIOD_SECONDS(60), PERIOD_SECONDS(5),
+	              PERIOD_MINUTES(10),
+	              "how long a client may take to say that it has its messages"),
+	{ 0 },
+};
+
+static const struct hook hooks[] = {
+	HOOK(account_loading, GUARD, on_account_loading),
+	HOOK(message_arriving, FALLBACK, on_fallback),
+	FACT(session_available, on_available),
+	{ 0 },
+};
+
+static const struct keep keeps[] = {
+	{ "messages that wait for the account", &message_list, &message_erase },
+	{ 0 },
+};
+
+MODULE = {
+	.name = "offline",
+	.about = "Offline Messages (XEP-0160)",
+	.features = NAMES("msgoffline"),
+	.options = options,
+	.statements = STATEMENTS(&queue_load, &message_put, &message_page, &message_delete,
+                                 &message_list, &message_erase),
+	.migrates = true,
+	.keeps = keeps,
+	.hooks = hooks,
+	.size = sizeof(struct offline),
+	.account_size = sizeof(struct queue),
+};

@@ -1,0 +1,95 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * mod_private -- XEP-0049: pieces of XML that a client keeps on the server.
+ *
+ * Each scrap is kept under its element's name and namespace and belongs to the account
+ * alone.
+ */
+#include <string.h>
+
+#include "module.h"
+#include "xml/parser.h"
+
+#define COLLECTION "private"
+
+struct private {
+	int64_t scrap_max;
+};
+
+static const struct option options[] = {
+	OPTION_SIZE(struct private, scrap_max, 65536, 1024, 1048576,
+	            "how large one piece of private data may be"),
+	{ 0 },
+};
+
+static const char *
+scrap_key(struct arena *arena, const struct element *scrap)
+{
+	return arena_format(arena, "%s %s", scrap->name, scrap->ns);
+}
+
+static void
+scrap_loaded(void *held, enum stored result, const struct rows *rows)
+{
+	struct iq *iq = held;
+	struct element *query = element_new(iq->arena, NS_PRIVATE, "query");
+	struct element *scrap = NULL;
+
+	if (result == STORE_FAILED) {
+		(void)iq_error(iq, INTERNAL_SERVER_ERROR, NULL);
+		return;
+	}
+	/* XEP-0049: what was never stored comes back as it was asked for: empty. */
+	if (rows->count > 0)
+		scrap = element_parse(iq->arena, ROW(rows, 0)[1].bytes, ROW(rows, 0)[1].length, NULL);
+	if (scrap == NULL)
+		scrap = element_copy(iq->arena, element_only_child(iq->query));
+	element_put(query, scrap);
+	(void)iq_result(iq, query);
+}
+
+static enum outcome
+on_get(void *self, struct iq *iq)
+{
+	const struct element *scrap = element_only_child(iq->query);
+
+	(void)self;
+	if (scrap == NULL)
+		return iq_error(iq, BAD_REQUEST, "exactly one element, please");
+	store_get(iq->domain->store, iq->account->jid->bare, COLLECTION,
+	          scrap_key(iq->arena, scrap), scrap_loaded, iq_hold(iq));
+	return LATER;
+}
+
+static enum outcome
+on_set(void *self, struct iq *iq)
+{
+	const struct private *private = self;
+	struct batch *batch;
+
+	if (element_first(iq->query) == NULL)
+		return iq_error(iq, BAD_REQUEST, "nothing to keep");
+	ELEMENT_EACH (iq->query, scrap)
+		if ((int64_t)strlen(xml_text(iq->arena, scrap, NULL)) > private->scrap_max)
+			return iq_error(iq, NOT_ACCEPTABLE, "that is more than is kept here");
+	batch = batch_new(iq->domain->store, iq->account->jid->bare);
+	ELEMENT_EACH (iq->query, scrap)
+		batch_put(batch, COLLECTION, scrap_key(iq->arena, scrap),
+		          xml_text(iq->arena, scrap, NULL));
+	return iq_result_after(iq, batch, NULL, NULL);
+}
+
+static const struct iq_rule iqs[] = {
+	{ IQ_GET, TO_SELF, NS_PRIVATE, "query", on_get },
+	{ IQ_SET, TO_SELF, NS_PRIVATE, "query", on_set },
+	{ 0 },
+};
+
+MODULE = {
+	.name = "private",
+	.about = "Private XML Storage (XEP-0049)",
+	.features = NAMES(NS_PRIVATE),
+	.options = options,
+	.iqs = iqs,
+	.size = sizeof(struct private),
+};
