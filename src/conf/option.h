@@ -22,8 +22,9 @@ struct option {
 	const char *text_fallback;	/* text, choice (a word), list ("a b c") */
 	const char *const *words;	/* choice: what may be said, NULL-terminated */
 	const char *help;		/* one sentence without a full stop */
-	const char *example;		/* NULL: the fallback is the example */
+	const char *example;		/* as the file says it; NULL: the fallback */
 	bool restart;			/* a change takes effect after a restart only */
+	bool secret;			/* text that is named, never shown */
 };
 
 #define OPTION_FIELD(kind, owner, field) .type = kind, .name = #field, .offset = offsetof(owner, field)
@@ -46,6 +47,9 @@ struct option {
 /* const char * field, NULL when not set and without fallback */
 #define OPTION_TEXT(owner, field, value, words_) \
 	{ OPTION_FIELD(OPTION_TEXT_, owner, field), .text_fallback = (value), .help = (words_) }
+/* The same for a password or a token: no message and no tool shows what it is. */
+#define OPTION_SECRET(owner, field, words_) \
+	{ OPTION_FIELD(OPTION_TEXT_, owner, field), .help = (words_), .secret = true }
 /* int64_t field: the index in `list` */
 #define OPTION_CHOICE(owner, field, value, list, words_)                                        \
 	{ OPTION_FIELD(OPTION_CHOICE_, owner, field), .text_fallback = (value), .words = (list), \
