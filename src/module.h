@@ -71,6 +71,7 @@
 #include "core/session.h"
 #include "core/stanza.h"
 #include "core/version.h"
+#include "loop/shard.h"
 #include "loop/timer.h"
 #include "store/store.h"
 #include "xml/element.h"

@@ -9,6 +9,7 @@
 
 #include "base/text.h"
 #include "core/loader.h"
+#include "loop/shard.h"
 #include "xmpp/jid.h"
 
 #define TABLES_MAX 32
@@ -238,4 +239,68 @@ call_fail(struct call *call, enum err_kind kind, const char *format, ...)
 	(void)vsnprintf(err.text, sizeof err.text, format, args);
 	va_end(args);
 	call_answer(call, NULL, &err);
+}
+
+/* --- asked from another shard --- */
+
+struct asked {
+	struct call call;
+	struct post post;
+	struct shard *home;
+	json_t *given, *result;
+	char *domain;
+	struct err err;
+	void (*answered)(void *ctx, json_t *result, const struct err *err);
+	void *ctx;
+};
+
+static void
+asked_back(void *arg)
+{
+	struct asked *asked = arg;
+
+	asked->answered(asked->ctx, asked->result, asked->err.kind != ERR_NONE ? &asked->err : NULL);
+	json_decref(asked->given);
+	free(asked->domain);
+	free(asked);
+}
+
+static void
+asked_answered(struct call *call, json_t *result, const struct err *err)
+{
+	struct asked *asked = CONTAINER(call, struct asked, call);
+
+	asked->result = result;
+	if (err != NULL)
+		asked->err = *err;
+	shard_post(asked->home, &asked->post, asked_back, asked);
+}
+
+static void
+asked_run(void *arg)
+{
+	struct asked *asked = arg;
+	struct err err;
+
+	asked->call.domain = domain_find(asked->domain);
+	asked->call.answered = asked_answered;
+	if (call_read(&asked->call, asked->given, &err))
+		call_run(&asked->call);
+	else
+		call_fail(&asked->call, err.kind, "%s", err.text);
+}
+
+void
+command_ask(const struct command *command, struct domain *domain, json_t *given,
+            void (*answered)(void *ctx, json_t *result, const struct err *err), void *ctx)
+{
+	struct asked *asked = zalloc(sizeof *asked);
+
+	asked->call.command = command;
+	asked->home = shard_here();
+	asked->given = given;
+	asked->domain = copy_text(domain->name);
+	asked->answered = answered;
+	asked->ctx = ctx;
+	shard_post(shard_at(0), &asked->post, asked_run, asked);
 }

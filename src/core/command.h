@@ -30,6 +30,7 @@ struct argument {
 	const char *help;
 	bool optional;            /* positional only */
 	const char *const *words; /* ARGUMENT_CHOICE */
+	const char *field;        /* its name in an ad-hoc form (XEP-0133); NULL: `name` */
 };
 
 enum command_flags {
@@ -75,9 +76,14 @@ PUBLIC void call_fail(struct call *call, enum err_kind kind, const char *format,
 bool call_read(struct call *call, const json_t *given, struct err *err);
 /* Runs; from here on the answer comes through call->answered. */
 void call_run(struct call *call);
+/* The same from any shard, for a module: the command runs on shard 0 and `answered` is
+ * called here.  `given` (arguments by name) becomes the callee's.  `domain` is whose admin
+ * asks. */
+PUBLIC void command_ask(const struct command *command, struct domain *domain, json_t *given,
+                        void (*answered)(void *ctx, json_t *result, const struct err *err), void *ctx);
 
 /* The commands of the program and of all loaded modules; ends with NULL. */
-const struct command *command_next(const struct command *before);
+PUBLIC const struct command *command_next(const struct command *before);
 const struct command *command_find(const char *noun, const char *verb);
 /* Adds a table (ended by noun NULL) of the program's own. */
 void commands_add(const struct command *table);

@@ -21,7 +21,7 @@
 
 const char *const loader_defaults[] = {
 	"disco",   "caps",     "ping",    "version",  "time",  "last",  "vcard",
-	"private", "register", "offline", "blocking", "adhoc", "admin", NULL,
+	"private", "register", "offline", "blocking", "adhoc", "announce", NULL,
 };
 
 const struct option domain_options[] = {
