@@ -495,7 +495,6 @@ turn_ended(void *arg)
 static void
 watch(struct link *link)
 {
-	static const struct timeval at_once = { 0, 0 };
 	short wanted = 0;
 
 	if (link->state == SHAKING || wants_bytes(link))
@@ -512,7 +511,7 @@ watch(struct link *link)
 	}
 	if ((wanted & EV_READ) != 0 && link->session != NULL &&
 	    (link->ahead != NULL || gnutls_record_check_pending(link->session) > 0))
-		event_add(&link->event, &at_once);
+		event_active(&link->event, EV_TIMEOUT, 0); /* in the next turn */
 }
 
 /* The first end counts.  The owner hears of it when the turn is over. */
