@@ -374,7 +374,7 @@ static void
 what_is_heard_can_be_said(void **state)
 {
 	(void)state;
-	play((struct scene) { .peer = echo_peer });
+	play((struct scene) { .heard = check_address, .peer = echo_peer });
 	assert_int_equal(how_ended, LINK_CLOSED);
 	assert_string_equal(why_ended, "the peer closed");
 }
