@@ -876,14 +876,21 @@ parser_return(struct parser *parser)
 	pool.bytes += parser_memory(parser);
 }
 
-/* UTF-16 shows in the first two bytes, and expat would follow it whatever we told it. */
-static bool
-looks_like_utf16(const char *bytes, size_t length, uint64_t position)
+/* The first two bytes of a stream are judged here: expat would take some for UTF-16 and
+ * follow that, whatever we told it. */
+static void
+judge_first_bytes(struct parser *parser, const char *bytes, size_t length)
 {
-	for (size_t i = 0; i < length && position + i < 2; i++)
-		if (bytes[i] == '\0' || (unsigned char)bytes[i] >= 0xfe)
-			return true;
-	return false;
+	size_t second = parser->fed == 0 ? 1 : 0;
+
+	if (parser->fed == 0 && length > 0) {
+		if (*bytes == '\0' || (unsigned char)*bytes >= 0xfe)
+			give_up(parser, PARSER_ENCODING, "an encoding other than UTF-8");
+		else if (strchr("< \t\r\n\xef", *bytes) == NULL)
+			give_up(parser, PARSER_NOT_WELL_FORMED, "something that is not XML");
+	}
+	if (parser->fed <= 1 && length > second && bytes[second] == '\0')
+		give_up(parser, PARSER_ENCODING, "an encoding other than UTF-8");
 }
 
 /* expat's errors, unless we stopped it ourselves. */
@@ -909,8 +916,7 @@ parser_feed(struct parser *parser, const char *bytes, size_t length)
 		return 0;
 
 	parser->is_feeding = true;
-	if (looks_like_utf16(bytes, length, parser->fed))
-		give_up(parser, PARSER_ENCODING, "an encoding other than UTF-8");
+	judge_first_bytes(parser, bytes, length);
 	while (taken < length && !is_over(parser)) {
 		/* One byte more than an element may have, to see that it has it. */
 		size_t most = (size_t)parser->limits.bytes + 1 - parser_pending(parser);
@@ -993,9 +999,7 @@ element_parse(struct arena *arena, const char *bytes, size_t length, struct err 
 	parser = parser_for_alone(bytes, length);
 	parser->arena = arena;
 	start = parser->fed;
-	if (looks_like_utf16(bytes, length, 0))
-		give_up(parser, PARSER_ENCODING, "an encoding other than UTF-8");
-	else if (!feed_expat(parser, bytes, length, parser->root == NULL))
+	if (!feed_expat(parser, bytes, length, parser->root == NULL))
 		notice_error(parser);
 
 	if (parser->has_failed)
