@@ -91,7 +91,8 @@ rows_of(struct arena *arena, const struct section *kind)
 			.name = kind->sections[i]->name,
 			.type = CFGT_SEC,
 			.flags = CFGF_MULTI | CFGF_NODEFAULT |
-				 (kind->sections[i]->titled ? CFGF_TITLE : CFGF_NONE),
+				 (kind->sections[i]->titled ? CFGF_TITLE | CFGF_NO_TITLE_DUPES
+							    : CFGF_NONE),
 			.subopts = rows_of(arena, kind->sections[i]),
 		};
 	rows[count] = (cfg_opt_t)CFG_END();
@@ -192,13 +193,6 @@ build_section(struct reading *reading, cfg_t *cfg, const struct section *kind, c
 
 		section->file = place.source->path;
 		section->line = place.line;
-	}
-	for (unsigned i = 1; row != NULL && i < row->nvalues; i++) {
-		const struct said *again = row->values[i]->ptr;
-
-		fault_add(reading, place_written(reading, again->line),
-			  "section \"%s\" \"%.60s\" is there already, in %s:%d", kind->name,
-			  cfg->title != NULL ? cfg->title : "", section->file, section->line);
 	}
 	if (cfg != NULL && cfg->title != NULL)
 		section->title = arena_copy(reading->arena, cfg->title);

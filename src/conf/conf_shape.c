@@ -652,7 +652,7 @@ shape_section(struct shape *shape, struct frame *frame, const struct section *ki
 			  kind->name, section_shown(shape, kind));
 
 	write_down(shape, word, kind->name);
-	if (kind->titled) /* libconfuse makes one section of those with the same title */
+	if (kind->titled) /* libconfuse refuses the same title twice, and would stop */
 		write_down(shape, word,
 			   own_title ? phrase(shape, title_word, title_word + 1)
 				     : arena_format(shape->reading->arena, "\"?%zu\"",
