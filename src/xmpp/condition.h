@@ -99,7 +99,7 @@ PUBLIC const char *condition_type(enum condition condition);
 /* <error/> with the condition and a text below it, in the namespace of whatever it is put
  * into.  `type` NULL: the usual one.  `text` NULL: none. */
 PUBLIC struct element *error_element(struct arena *arena, enum condition condition,
-                                     const char *type, const char *text);
+				     const char *type, const char *text);
 /* What the <error/> below a stanza says.  CONDITION_NONE when there is no <error/>,
  * UNDEFINED_CONDITION when there is one that says nothing we know. */
 PUBLIC enum condition error_condition(const struct element *stanza);
@@ -109,7 +109,7 @@ PUBLIC const char *error_text(struct arena *arena, const struct element *stanza)
 /* <stream:error/>; `text` may be NULL.  For see-other-host it is the host to go to and
  * becomes the condition's own content. */
 struct element *stream_error_element(struct arena *arena, enum stream_condition condition,
-                                     const char *text);
+				     const char *text);
 /* <failure/> of SASL; `text` may be NULL. */
 struct element *sasl_failure_element(struct arena *arena, enum sasl_condition condition,
-                                     const char *text);
+				     const char *text);

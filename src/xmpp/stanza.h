@@ -10,14 +10,14 @@
 enum stanza_kind { STANZA_MESSAGE, STANZA_PRESENCE, STANZA_IQ };
 
 enum stanza_type {
-	TYPE_NONE,		/* of no stanza */
+	TYPE_NONE, /* of no stanza */
 	/* message */
 	TYPE_NORMAL,
 	TYPE_CHAT,
 	TYPE_GROUPCHAT,
 	TYPE_HEADLINE,
 	/* presence */
-	TYPE_AVAILABLE,		/* without a 'type' */
+	TYPE_AVAILABLE, /* without a 'type' */
 	TYPE_UNAVAILABLE,
 	TYPE_SUBSCRIBE,
 	TYPE_SUBSCRIBED,
@@ -49,10 +49,10 @@ PUBLIC const char *stanza_type_name(enum stanza_type type);
 /* An empty stanza back to where `request` came from, with its id and no xml:lang; `type`
  * NULL: without one.  It shares nothing with `request`. */
 PUBLIC struct element *stanza_reply(struct arena *arena, const struct element *request,
-                                    const char *type);
+				    const char *type);
 /* The same with an <error/>; NULL where RFC 6120 §8.2.3 and §8.3.1 forbid an answer: to an
  * error, and to an IQ that is a result.  `type` and `text` may be NULL as in
  * error_element. */
 PUBLIC struct element *stanza_error_reply(struct arena *arena, const struct element *request,
-                                          enum condition condition, const char *type,
-                                          const char *text);
+					  enum condition condition, const char *type,
+					  const char *text);

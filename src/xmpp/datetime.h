@@ -1,0 +1,14 @@
+/* SPDX-License-Identifier: MIT */
+/* Points in time as XMPP writes them (XEP-0082): 2002-09-10T23:08:25.123Z. */
+#pragma once
+
+#include "base/arena.h"
+
+/* To the second, from seconds since 1970; to the millisecond, from milliseconds.  Always
+ * UTC; years outside 1 to 9999 become the nearest there is. */
+PUBLIC const char *datetime_seconds(struct arena *arena, int64_t seconds);
+PUBLIC const char *datetime_ms(struct arena *arena, int64_t unix_ms);
+
+/* Reads a DateTime, with its time zone; digits behind milliseconds are dropped.  False,
+ * `*unix_ms` unchanged, when it is not exactly one. */
+PUBLIC bool datetime_parse(int64_t *unix_ms, const char *text);
