@@ -10,5 +10,8 @@ const char *ns_known(const char *ns, size_t length);
 /* The node behind `element` in document order, inside `top`; NULL at the end. */
 struct element *element_after(const struct element *element, const struct element *top);
 
+/* Has the pool and the writer's memory freed when the calling thread ends. */
+void watch_thread(void);
+
 /* Frees what the calling thread's writer keeps. */
 void writer_trim(void);

@@ -25,6 +25,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <threads.h>
 
 #define NS_STREAMS "http://etherx.jabber.org/streams"
 #define SEPARATOR  '\1' /* no character of XML, so no part of any name */
@@ -109,6 +110,7 @@ struct parser {
 	bool has_stopped; /* a listener said false: at `stopped_at` */
 	uint64_t stopped_at;
 	bool has_failed;
+	bool is_spent; /* expat was stopped, and takes no more */
 	enum parser_fault fault;
 	char why[WHY_ROOM];
 
@@ -128,7 +130,10 @@ static _Thread_local struct {
 	struct parser *first[POOLS];
 	uint32_t count;
 	size_t bytes;
+	bool is_watched;
 } pool;
+
+static tss_t watch; /* not NULL in a thread: its pool goes when the thread does */
 
 /* --- memory: expat does not say on whose behalf it allocates, so we say it before --- */
 
@@ -170,6 +175,13 @@ parser_memory(const struct parser *parser)
 
 /* --- giving up --- */
 
+static void
+end_expat(struct parser *parser)
+{
+	parser->is_spent = true;
+	XML_StopParser(parser->expat, XML_FALSE);
+}
+
 static void PRINTF_LIKE(3, 4)
 	give_up(struct parser *parser, enum parser_fault fault, const char *format, ...)
 {
@@ -182,7 +194,7 @@ static void PRINTF_LIKE(3, 4)
 	va_start(args, format);
 	vsnprintf(parser->why, sizeof parser->why, format, args);
 	va_end(args);
-	XML_StopParser(parser->expat, XML_FALSE);
+	end_expat(parser);
 }
 
 /* expat calls back once or twice more after it was stopped. */
@@ -197,7 +209,20 @@ stop(struct parser *parser, uint64_t where)
 {
 	parser->has_stopped = true;
 	parser->stopped_at = where;
-	XML_StopParser(parser->expat, XML_FALSE);
+	end_expat(parser);
+}
+
+/* The same behind an element; when that was the end of the input, as it mostly is, expat
+ * ends by itself and is good for others. */
+static void
+stop_behind_element(struct parser *parser)
+{
+	if (parser->boundary != parser->fed) {
+		stop(parser, parser->boundary);
+		return;
+	}
+	parser->has_stopped = true;
+	parser->stopped_at = parser->boundary;
 }
 
 static enum parser_fault
@@ -618,7 +643,7 @@ element_heard(struct parser *parser)
 	}
 	forget_element(parser);
 	if (!parser->functions->element(parser->listener, element, arena))
-		stop(parser, end);
+		stop_behind_element(parser);
 }
 
 static void
@@ -641,7 +666,7 @@ end_heard(void *arg, const char *name)
 		give_up(parser, PARSER_NOT_WELL_FORMED, "an end tag without a start tag");
 	} else {
 		parser->has_ended = true;
-		XML_StopParser(parser->expat, XML_FALSE);
+		end_expat(parser);
 		parser->functions->footer(parser->listener);
 	}
 }
@@ -745,7 +770,7 @@ begin(struct parser *parser, const struct parser_listener *functions, void *list
 	parser->functions = functions;
 	parser->listener = listener;
 	parser->limits = *limits;
-	parser->is_alone = false;
+	parser->is_alone = parser->has_stopped = false;
 	forget_element(parser);
 }
 
@@ -854,6 +879,15 @@ parser_borrow(const struct parser_root *root, const struct parser_listener *func
 	return parser;
 }
 
+/* Whether others may have it: it stands at a boundary, and is neither odd nor large. */
+static bool
+is_poolable(const struct parser *parser)
+{
+	return parser->level == 1 && parser->root != NULL && parser->root->usual >= 0 &&
+	       parser->boundary == parser->fed && !parser->is_spent &&
+	       pool.count < POOLED_PARSERS && parser_memory(parser) <= POOLED_BYTES;
+}
+
 void
 parser_return(struct parser *parser)
 {
@@ -864,11 +898,11 @@ parser_return(struct parser *parser)
 	must(!parser->is_feeding);
 	if (parser->text.room > TEXT_KEPT)
 		text_clear(&parser->text);
-	if (!parser_is_idle(parser) || parser->root->usual < 0 || pool.count >= POOLED_PARSERS ||
-	    parser_memory(parser) > POOLED_BYTES) {
+	if (!is_poolable(parser)) {
 		destroy(parser);
 		return;
 	}
+	watch_thread();
 	first = &pool.first[parser->root->usual];
 	parser->next_pooled = *first;
 	*first = parser;
@@ -899,6 +933,7 @@ notice_error(struct parser *parser)
 {
 	enum XML_Error error = XML_GetErrorCode(parser->expat);
 
+	parser->is_spent = true;
 	if (!is_over(parser))
 		give_up(parser, fault_of(error), "%s", XML_ErrorString(error));
 }
@@ -1020,6 +1055,27 @@ element_parse(struct arena *arena, const char *bytes, size_t length, struct err 
 }
 
 /* --- the pool --- */
+
+static void
+thread_ends(void *arg)
+{
+	(void)arg;
+	pool.is_watched = false;
+	parser_pool_trim();
+}
+
+__attribute__((constructor)) static void
+make_watch(void)
+{
+	must(tss_create(&watch, thread_ends) == thrd_success);
+}
+
+void
+watch_thread(void)
+{
+	if (!pool.is_watched)
+		pool.is_watched = tss_set(watch, &pool) == thrd_success;
+}
 
 size_t
 parser_pool_size(void)

@@ -10,7 +10,7 @@
  * stream's root from the calling thread's pool; at an element boundary
  * (`parser_is_idle`) it is given back.  Only a root with the usual namespaces and no
  * other prefix is pooled; anything else keeps a private parser.  A parser that grew
- * beyond 64 kB, saw an error or was stopped leaves the pool.
+ * beyond 64 kB, saw an error or was stopped with bytes left leaves the pool.
  *
  * expat's traps: reparse deferral must be off, again after every reset, or a start
  * tag split over two reads is not delivered; names are remembered for ever, so
@@ -99,6 +99,7 @@ size_t parser_pending(const struct parser *parser);
 PUBLIC struct element *element_parse(struct arena *arena, const char *bytes, size_t length,
                                      struct err *err);
 
-/* Bytes held by the calling thread's pool; and its end. */
+/* Bytes held by the calling thread's pool; and its end (which comes by itself when a
+ * thread ends). */
 size_t parser_pool_size(void);
 void parser_pool_trim(void);

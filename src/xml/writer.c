@@ -68,25 +68,48 @@ escape_one(struct text *out, const char *at, size_t left)
 	return left < 3 ? left : 3;
 }
 
+/* Sixteen bytes that are looked at together. */
+typedef unsigned char sixteen __attribute__((vector_size(16)));
+
+static inline bool
+are_plain(const char *at)
+{
+	union {
+		sixteen bytes;
+		uint64_t halves[2];
+	} found;
+	sixteen b;
+
+	memcpy(&b, at, sizeof b);
+	found.bytes = (sixteen)((b < 0x20) | (b == '&') | (b == '<') | (b == '>') | (b == '\'') |
+				(b == '"') | (b == 0xef));
+	return (found.halves[0] | found.halves[1]) == 0;
+}
+
 static inline void
 escape(struct text *out, const char *text, size_t length, unsigned char least_special)
 {
-	size_t start = 0, i = 0;
+	size_t start = 0, i = 0, end;
 
 	while (i < length) {
-		unsigned char kind = kinds[(unsigned char)text[i]];
-
-		if (kind == PLAIN || kind > least_special) {
-			i++;
+		if (length - i >= 16 && are_plain(text + i)) {
+			i += 16;
 			continue;
 		}
-		if (i > start)
+		end = length - i > 16 ? i + 16 : length;
+		while (i < end) {
+			unsigned char kind = kinds[(unsigned char)text[i]];
+
+			if (kind == PLAIN || kind > least_special) {
+				i++;
+				continue;
+			}
 			text_add_bytes(out, text + start, i - start);
-		i += escape_one(out, text + i, length - i);
-		start = i;
+			i += escape_one(out, text + i, length - i);
+			start = i;
+		}
 	}
-	if (length > start)
-		text_add_bytes(out, text + start, length - start);
+	text_add_bytes(out, text + start, length - start);
 }
 
 void
@@ -259,6 +282,7 @@ xml_write_rest(struct text *out, const struct element *element)
 static void
 scratch_done(void)
 {
+	watch_thread();
 	if (scratch.room > SCRATCH_KEPT)
 		text_clear(&scratch);
 	else

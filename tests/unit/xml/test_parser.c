@@ -400,6 +400,52 @@ what_a_stopped_parser_left_is_read_by_the_next(void **state)
 	ear_clear(&ear);
 }
 
+static void
+a_parser_stopped_at_the_end_of_its_bytes_is_lent_again(void **state)
+{
+	static const struct {
+		const char *bytes;
+		bool is_pooled;
+	} cases[] = {
+		{ "<stop/>", true },      { "<a/><stop>x</stop>", true },
+		{ "<stop/> ", false },    { "<stop/><", false },
+		{ "<stop/><a/>", false }, { "<stop xmlns:p='urn:p' p:a='1'/>", true },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < COUNT(cases); i++) {
+		struct ear ear;
+
+		parser_pool_trim();
+		begin_stream(&ear, &usual);
+		ear.stop_behind = "stop";
+		feed(&ear, cases[i].bytes);
+		assert_false(parser_is_idle(ear.parser));
+		assert_int_equal(feed(&ear, "<b/>"), 0);
+		parser_return(ear.parser);
+		assert_int_equal(parser_pool_size() > 0, cases[i].is_pooled);
+		text_empty(&ear.heard);
+		ear.parser = parser_borrow(ear.root, &functions, &ear, &usual);
+		assert_true(parser_is_idle(ear.parser));
+		feed(&ear, "<c/></stream:stream>");
+		assert_string_equal(heard(&ear), "E <c/>\nF\n");
+		ear_clear(&ear);
+	}
+	/* A header that stopped it may have been the whole document. */
+	for (size_t i = 0; i < 2; i++) {
+		struct ear ear;
+
+		begin(&ear, &usual);
+		ear.stop_behind = "header";
+		feed(&ear, i == 0 ? HEADER
+				  : "<stream:stream xmlns='jabber:client' xmlns:stream='" STREAMS
+				    "'/>");
+		parser_pool_trim();
+		ear_clear(&ear);
+		assert_int_equal(parser_pool_size(), 0);
+	}
+}
+
 /* --- faults --- */
 
 static void
@@ -1026,8 +1072,9 @@ feed_on_another_thread(void *arg)
 	/* The last arena is given away with its stanza. */
 	arena_drop(ear->kept);
 	ear->kept = NULL;
-	parser_pool_trim();
 	arena_trim();
+	/* The pool goes with the thread. */
+	assert_true(parser_pool_size() > 0);
 	return NULL;
 }
 
@@ -1205,6 +1252,7 @@ main(void)
 		cmocka_unit_test(a_listener_stops_the_parser_right_behind_the_element),
 		cmocka_unit_test(a_listener_stops_the_parser_behind_the_header),
 		cmocka_unit_test(what_a_stopped_parser_left_is_read_by_the_next),
+		cmocka_unit_test(a_parser_stopped_at_the_end_of_its_bytes_is_lent_again),
 		cmocka_unit_test(what_is_not_well_formed_is_refused),
 		cmocka_unit_test(what_xmpp_forbids_is_refused),
 		cmocka_unit_test(other_encodings_and_versions_are_refused),
