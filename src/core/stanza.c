@@ -113,6 +113,19 @@ stanza_batch(struct stanza *stanza)
 	return stanza->batch;
 }
 
+struct element *
+stanza_edit(struct stanza *stanza)
+{
+	struct element *copy = element_copy(stanza->arena, stanza->element);
+
+	must(stanza->passage == PASSAGE_ARRIVING && stanza->plan == NULL);
+	if (stanza->wire != NULL)
+		wire_drop(stanza->wire);
+	stanza->wire = NULL;
+	stanza->element = copy;
+	return copy;
+}
+
 enum outcome
 stanza_error(struct stanza *stanza, enum condition condition, const char *text)
 {

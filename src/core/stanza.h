@@ -75,6 +75,10 @@ PUBLIC void stanza_drop(struct stanza *stanza);
  * its sender is told resource-constraint. */
 PUBLIC struct batch *stanza_batch(struct stanza *stanza);
 
+/* For the stage STAMP of an arrival: the stanza's element as a copy that may be edited from
+ * here on until the stage is over.  What others hold of it does not change. */
+PUBLIC struct element *stanza_edit(struct stanza *stanza);
+
 /* Answers a stanza with an error and returns DONE (core/outcome.h); an error, and a presence
  * update, are never answered.  `text` may be NULL. */
 PUBLIC enum outcome stanza_error(struct stanza *stanza, enum condition condition, const char *text);
