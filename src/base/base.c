@@ -2,7 +2,6 @@
 /* Memory that does not fail, and the end of the process when we are wrong. */
 #include "base/base.h"
 
-#include <errno.h>
 #include <execinfo.h>
 #include <stdarg.h>
 #include <stdio.h>

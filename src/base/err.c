@@ -1,12 +1,13 @@
 /* SPDX-License-Identifier: MIT */
-/* What went wrong in the world, as a value. */
+/*
+ * What went wrong in the world, as a value.  A new text may be made of the old one, so it
+ * is written aside first.
+ */
 #include "base/err.h"
 
 #include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
-
-/* The new text may be made of the old one, so it is written aside first. */
 
 /* Cuts off what is left of a character that did not fit. */
 static void
