@@ -34,7 +34,6 @@ enum {
 	POOLED_BYTES = 65536,  /* a parser that holds more is freed */
 	POOLED_PARSERS = 64,   /* of one thread */
 	NAMESPACE_BYTES = 512, /* one is written out again for many an element */
-	ROOT_PREFIXES = 32,
 	WHY_ROOM = 160,
 	TEXT_KEPT = 4096,
 };
