@@ -19,7 +19,7 @@
 
 struct bind {
 	struct client_stream *client; /* held */
-	struct arena *arena;	      /* of the request; this lives in it */
+	struct arena *arena;          /* of the request; this lives in it */
 	const struct element *iq;
 	const char *resource; /* prepared, never NULL */
 	struct account_want want;
@@ -42,7 +42,7 @@ client_bind(struct client_stream *client, struct element *iq, struct arena *aren
 	    element_get(iq, "id") == NULL) {
 		/* RFC 6120 §7.1: nothing else may be sent before. */
 		stream_close(&client->stream, STREAM_NOT_AUTHORIZED,
-		             "bind a resource before anything else");
+			     "bind a resource before anything else");
 		arena_drop(arena);
 		return;
 	}
@@ -84,11 +84,11 @@ bind_account_ready(void *ctx, struct account *account)
 	} else if (account->state != ACCOUNT_READY) {
 		stream_enter(stream, ADMITTED);
 		client_refuse_iq(client, bind->arena, bind->iq, INTERNAL_SERVER_ERROR,
-		                 "the account cannot be read now; try again later");
+				 "the account cannot be read now; try again later");
 	} else if (!has_room(account, bind->resource)) {
 		stream_enter(stream, ADMITTED);
 		client_refuse_iq(client, bind->arena, bind->iq, RESOURCE_CONSTRAINT,
-		                 "this account has as many sessions as it may");
+				 "this account has as many sessions as it may");
 	} else {
 		say_bound(bind);
 		stream_enter(stream, BOUND);
@@ -128,7 +128,7 @@ say_bound(struct bind *bind)
 	struct jid full;
 
 	jid_join(&full, bind->arena, bind->client->who->local, bind->client->who->domain,
-	         bind->resource);
+		 bind->resource);
 	element_set(bind->arena, result, "type", "result");
 	element_set(bind->arena, result, "id", element_get(bind->iq, "id"));
 	bound = element_add(bind->arena, result, NS_BIND, "bind");

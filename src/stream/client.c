@@ -22,17 +22,15 @@
 /* Takes the arena. */
 typedef void heard_fn(struct client_stream *client, struct element *element, struct arena *arena);
 
-static void on_starttls(struct client_stream *client, struct element *element,
-                        struct arena *arena);
+static void on_starttls(struct client_stream *client, struct element *element, struct arena *arena);
 static void on_auth(struct client_stream *client, struct element *element, struct arena *arena);
-static void on_response(struct client_stream *client, struct element *element,
-                        struct arena *arena);
+static void on_response(struct client_stream *client, struct element *element, struct arena *arena);
 static void on_abort(struct client_stream *client, struct element *element, struct arena *arena);
-static void on_stanza(struct client_stream *client, struct element *element,
-                      struct arena *arena);
+static void on_stanza(struct client_stream *client, struct element *element, struct arena *arena);
 static void on_other(struct client_stream *client, struct element *element, struct arena *arena);
 static void refuse(struct client_stream *client, const struct element *element);
 static void stanza_settled(struct receipt *receipt);
+static void tell_settled(struct client_stream *client);
 
 /* What a client may say, and when.  What is not in this table is asked of the modules
  * (on_other), and what they do not know either ends the stream (refuse). */
@@ -75,11 +73,10 @@ heard(struct stream *stream, struct element *element, struct arena *arena)
 /* --- what is offered --- */
 
 static void
-offer_starttls(struct client_stream *client, struct arena *arena, struct element *features)
+offer_starttls(struct arena *arena, struct element *features)
 {
 	struct element *starttls;
 
-	(void)client;
 	if (stream_tls() == NULL)
 		return;
 	starttls = element_add(arena, features, NS_TLS, "starttls");
@@ -94,11 +91,11 @@ offer_limits(struct arena *arena, struct element *features)
 	struct element *limits = element_add(arena, features, NS_STREAM_LIMITS, "limits");
 
 	element_add_text(arena, limits, NULL, "max-bytes",
-	                 arena_format(arena, "%lld", (long long)settings->stanza_bytes));
+			 arena_format(arena, "%lld", (long long)settings->stanza_bytes));
 	if (settings->keepalive > 0)
-		element_add_text(
-			arena, limits, NULL, "idle-seconds",
-			arena_format(arena, "%lld", (long long)settings->keepalive / 1000));
+		element_add_text(arena, limits, NULL, "idle-seconds",
+				 arena_format(arena, "%lld",
+					      (long long)settings->keepalive / 1000));
 }
 
 static void
@@ -131,7 +128,7 @@ client_say_features(struct client_stream *client)
 
 	/* RFC 6120 §5.3.1: where TLS must come first, nothing else is offered before. */
 	if (stream->state == OPENED)
-		offer_starttls(client, arena, features.element);
+		offer_starttls(arena, features.element);
 	if (stream->state == ADMITTED) {
 		offer_binding(arena, features.element);
 	} else if (sasl_is_offered(stream)) {
@@ -218,8 +215,7 @@ on_other(struct client_stream *client, struct element *element, struct arena *ar
 	void *self;
 
 	if (when != 0 && element->ns != NULL)
-		rule = domain_element_rule(stream->domain, when, element->ns, element->name,
-		                           &self);
+		rule = domain_element_rule(stream->domain, when, element->ns, element->name, &self);
 	if (rule != NULL) {
 		if (when == ELEMENT_SECURED)
 			stream_more_time(stream); /* a form is being filled in */
@@ -262,7 +258,7 @@ refuse(struct client_stream *client, const struct element *element)
 
 void
 client_refuse_iq(struct client_stream *client, struct arena *arena, const struct element *iq,
-                 enum condition condition, const char *text)
+		 enum condition condition, const char *text)
 {
 	struct element *error = stanza_error_reply(arena, iq, condition, NULL, text);
 
@@ -335,13 +331,25 @@ stanza_settled(struct receipt *receipt)
 		client->full = false;
 		stream_wake(&client->stream);
 	}
-	if (risen && client->on_settled != NULL) {
-		client->news = true;
+	client->news |= risen && client->on_settled != NULL;
+	if (client->stream.link == NULL)
+		tell_settled(client); /* there may be no turn left for it */
+	else if (client->news)
 		stream_wake(&client->stream);
-	}
 	if (ledger->open == 0 && client->stream.state == DRAINING)
 		stream_wake(&client->stream);
 	stream_drop(&client->stream);
+}
+
+/* Once a turn, and not into the middle of an answer that a module owes. */
+static void
+tell_settled(struct client_stream *client)
+{
+	if (!client->news || client->owed != NULL)
+		return;
+	client->news = false;
+	if (client->on_settled != NULL)
+		client->on_settled(client->settled_ctx);
 }
 
 static void
@@ -349,13 +357,8 @@ woken(struct stream *stream)
 {
 	struct client_stream *client = client_of_stream(stream);
 
-	if (client->news && client->owed == NULL) {
-		client->news = false;
-		if (client->on_settled != NULL)
-			client->on_settled(client->settled_ctx);
-	}
-	if (stream_unsent(stream) > (size_t)stream_settings()->unsent &&
-	    stream_is_open(stream))
+	tell_settled(client);
+	if (stream_unsent(stream) > (size_t)stream_settings()->unsent && stream_is_open(stream))
 		stream_abort(stream, "too much waits for it");
 }
 
@@ -514,7 +517,7 @@ module_resumes(struct client *module_view, struct session *session)
 	/* The connection that was thought lost, or was lost without our knowing. */
 	if (session->carried != NULL)
 		session->carrier->hang_up(session->carried, STREAM_CONFLICT,
-		                          "resumed on another connection");
+					  "resumed on another connection");
 	session_carry(session, &client_carrier, client);
 	if (client->stream.state == ADMITTED) {
 		client->session = session;

@@ -25,26 +25,26 @@
 struct login;
 
 struct client_stream {
-	struct stream stream;	/* first */
-	struct client client;	/* as modules see it */
-	struct jid *who;	/* the bare address, from the login to the session */
+	struct stream stream; /* first */
+	struct client client; /* as modules see it */
+	struct jid *who;      /* the bare address, from the login to the session */
 	struct session *session;
-	struct login *login;	/* a SASL exchange under way; NULL */
-	struct arena *owed;	/* of the element that a module answers later; NULL */
+	struct login *login; /* a SASL exchange under way; NULL */
+	struct arena *owed;  /* of the element that a module answers later; NULL */
 	struct ledger ledger;
 	void (*on_settled)(void *ctx);
 	void *settled_ctx;
-	uint8_t attempts;	/* logins that failed */
-	bool asking : 1;	/* a module is asked about an element just now */
-	bool paused : 1;	/* core has asked for that */
-	bool full : 1;		/* too much in work */
-	bool news : 1;		/* the settled number has risen */
+	uint8_t attempts; /* logins that failed */
+	bool asking : 1;  /* a module is asked about an element just now */
+	bool paused : 1;  /* core has asked for that */
+	bool full : 1;    /* too much in work */
+	bool news : 1;    /* the settled number has risen */
 };
 
 /* Opens a port for clients: with STARTTLS, or with TLS from the first byte (XEP-0368).
  * main/ starts it on each shard. */
 struct listener *client_listen(const char *address, uint16_t port, bool direct_tls,
-                               struct err *err);
+			       struct err *err);
 /* A stream over a connected non-blocking socket. */
 struct client_stream *client_accept(int fd, bool direct_tls);
 
@@ -68,5 +68,5 @@ void client_say_features(struct client_stream *client);
 /* An <iq/> before there is a session (bind.c). */
 void client_bind(struct client_stream *client, struct element *iq, struct arena *arena);
 /* Says an error to an IQ that core has not seen. */
-void client_refuse_iq(struct client_stream *client, struct arena *arena,
-                      const struct element *iq, enum condition condition, const char *text);
+void client_refuse_iq(struct client_stream *client, struct arena *arena, const struct element *iq,
+		      enum condition condition, const char *text);

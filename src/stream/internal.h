@@ -10,8 +10,8 @@
 
 /* A counter of failed logins, or the memory of one that passed. */
 struct tally {
-	uint64_t key;	/* 0: nobody's */
-	int64_t since;	/* now_ms() of the first failure, or of the last success */
+	uint64_t key;  /* 0: nobody's */
+	int64_t since; /* now_ms() of the first failure, or of the last success */
 	uint32_t count;
 	bool passed;
 };
@@ -27,7 +27,7 @@ struct stream_here {
 	bool configured;
 	struct list streams; /* struct stream */
 	unsigned count;
-	uint32_t accepted;	/* streams so far: their numbers */
+	uint32_t accepted; /* streams so far: their numbers */
 	uint64_t logins, failures;
 	struct tally *tallies; /* TALLY_ROWS * TALLY_WAYS */
 };

@@ -97,7 +97,7 @@ find_or_make(uint64_t key)
 		if (more < 0 || (more == 0 && row[i].since < least->since))
 			least = &row[i];
 	}
-	*least = (struct tally){ .key = key, .since = now_ms() };
+	*least = (struct tally) { .key = key, .since = now_ms() };
 	return least;
 }
 
@@ -184,7 +184,7 @@ note_here(const uint64_t keys[2], bool passed)
 		tally = find_or_make(keys[i]);
 		if (!passed && tally->count > 0 &&
 		    now_ms() - tally->since >= stream_settings()->failures_window)
-			*tally = (struct tally){ .key = keys[i], .since = now_ms() };
+			*tally = (struct tally) { .key = keys[i], .since = now_ms() };
 		tally->passed = passed;
 		if (passed)
 			tally->since = now_ms();

@@ -54,7 +54,7 @@ static void login_hear(struct login *login, const struct element *element);
 static void login_first(struct login *login, const char *message, size_t length);
 static void login_named(struct login *login, const char *name, const char *authzid);
 static void login_keys_loaded(void *ctx, enum account_found found,
-                              const struct credentials *credentials);
+			      const struct credentials *credentials);
 static void login_password_checked(void *ctx, bool right);
 static void login_final(struct login *login, const char *message, size_t length);
 static void login_end(struct login *login, enum sasl_condition condition, const char *why);
@@ -143,7 +143,7 @@ login_first(struct login *login, const char *message, size_t length)
 		return;
 	}
 	fault = scram_hear_first(&login->scram, login->arena, login->mechanism, login->offer,
-	                         message, length);
+				 message, length);
 	if (fault != SCRAM_GOOD)
 		login_end(login, scram_fault_condition(fault), scram_fault_name(fault));
 	else
@@ -173,7 +173,7 @@ may_act_as(struct login *login, const char *authzid)
 
 	return authzid == NULL || authzid[0] == '\0' ||
 	       (jid_parse(&as, login->arena, authzid, NULL) && as.resource == NULL &&
-	        jid_equal(&as, &login->who));
+		jid_equal(&as, &login->who));
 }
 
 static void
@@ -198,7 +198,7 @@ login_named(struct login *login, const char *name, const char *authzid)
 	wait = limits_wait(stream_peer(stream, peer), login->who.bare, &why);
 	if (wait > 0) {
 		login_end(login, SASL_TEMPORARY_AUTH_FAILURE,
-		          arena_format(login->arena, "%s; try again in %u seconds", why, wait));
+			  arena_format(login->arena, "%s; try again in %u seconds", why, wait));
 		return;
 	}
 	stream_enter(stream, CHECKING);
@@ -240,15 +240,15 @@ login_keys_loaded(void *ctx, enum account_found found, const struct credentials 
 	}
 	if (login->mechanism == NULL) {
 		if (!password_check(credentials, login->plain.password, login_password_checked,
-		                    login))
+				    login))
 			login_end(login, SASL_TEMPORARY_AUTH_FAILURE,
-			          "too many logins at once; try again later");
+				  "too many logins at once; try again later");
 		return;
 	}
 	keys = &credentials->keys[login->mechanism->hash];
 	if (keys->iterations == 0) {
 		login_end(login, SASL_INVALID_MECHANISM,
-		          "there are no credentials of this kind; try another mechanism");
+			  "there are no credentials of this kind; try another mechanism");
 		return;
 	}
 	random_name(nonce, NONCE_LENGTH);
@@ -288,15 +288,15 @@ login_final(struct login *login, const char *message, size_t length)
 	if (login->scram.binding != NULL &&
 	    !sasl_binding(stream, login->scram.binding, binding, &binding_length)) {
 		login_end(login, SASL_NOT_AUTHORIZED,
-		          scram_fault_name(SCRAM_BINDING_TYPE_UNSUPPORTED));
+			  scram_fault_name(SCRAM_BINDING_TYPE_UNSUPPORTED));
 		return;
 	}
 	fault = scram_hear_final(&signature, &login->scram, login->arena, message, length, binding,
-	                         binding_length);
+				 binding_length);
 	if (fault != SCRAM_GOOD)
 		login_end(login, scram_fault_condition(fault),
-		          fault == SCRAM_INVALID_PROOF ? "wrong name or password"
-		                                       : scram_fault_name(fault));
+			  fault == SCRAM_INVALID_PROOF ? "wrong name or password"
+						       : scram_fault_name(fault));
 	else if (login->found == ABSENT)
 		login_end(login, SASL_NOT_AUTHORIZED, "wrong name or password");
 	else if (login->found == FOUND_DISABLED)
@@ -314,7 +314,7 @@ refused(struct login *login, enum sasl_condition condition, const char *why)
 
 	stream_peer(stream, peer);
 	log_info(&stream->log, "login refused from=%s name=\"%s\": %s", peer,
-	         login->named ? login->who.bare : "", why);
+		 login->named ? login->who.bare : "", why);
 	if (condition == SASL_NOT_AUTHORIZED && login->named) {
 		stream_here()->failures++;
 		limits_failed(peer, login->who.bare);

@@ -56,15 +56,13 @@ sasl_offer(const struct stream *stream, struct arena *arena)
 	for (size_t i = 0; i < COUNT(bindings); i++)
 		if (has_binding(stream, bindings[i]))
 			types[count++] = bindings[i];
-	if (count > 0) {
+	if (count > 0)
 		offer->bindings = types;
-		offer->plus = true;
-	}
 	if (!sasl_is_offered(stream))
 		return offer;
 	count = 0;
 	for (size_t i = 0; i < SCRAM_MECHANISMS; i++)
-		if (offer->plus || !scram_mechanisms[i].plus)
+		if (offer->bindings != NULL || !scram_mechanisms[i].plus)
 			mechanisms[count++] = scram_mechanisms[i].name;
 	if (stream->secured) /* RFC 6120 §13.8.2: a password is never said in the clear */
 		mechanisms[count++] = "PLAIN";
@@ -84,7 +82,7 @@ sasl_add_features(const struct stream *stream, struct arena *arena, struct eleme
 	types = element_add(arena, features, NS_CHANNEL_BINDING, "sasl-channel-binding");
 	for (const char *const *type = offer->bindings; *type != NULL; type++)
 		element_set(arena, element_add(arena, types, NULL, "channel-binding"), "type",
-		            *type);
+			    *type);
 }
 
 bool
@@ -109,7 +107,7 @@ sasl_message(struct arena *arena, const struct element *element, size_t *length)
 	*length = 0;
 	/* RFC 6120 §6.4.2: "=" is an empty message, no text is none. */
 	right = strcmp(text, "=") == 0 ||
-	        base64_decode(bytes, text_length, length, text, text_length);
+		base64_decode(bytes, text_length, length, text, text_length);
 	wipe((void *)text, text_length);
 	bytes[*length] = '\0';
 	return right ? bytes : NULL;

@@ -96,7 +96,7 @@ stream_enter(struct stream *stream, enum stream_state next)
 {
 	must(stream_has_road(stream->state, next));
 	log_debug(&stream->log, "%s -> %s", stream_state_name(stream->state),
-	          stream_state_name(next));
+		  stream_state_name(next));
 	stream->state = next;
 	if (next == ADMITTED)
 		stream_more_time(stream);
@@ -133,7 +133,7 @@ describe(const struct log_scope *scope, char *out, size_t room)
 
 	stream->kind->describe(stream, more, sizeof more);
 	(void)snprintf(out, room, "%s[%u]%s%s", stream->kind->name, stream->number,
-	               more[0] ? " " : "", more);
+		       more[0] ? " " : "", more);
 }
 
 static void
@@ -179,7 +179,7 @@ stream_start(struct stream *stream, const struct stream_kind *kind, int fd, bool
 
 	stream->kind = kind;
 	stream->number = here->accepted++ * shard_count() + shard_index(shard_here());
-	stream->log = (struct log_scope){ .parent = &log_root, .describe = describe };
+	stream->log = (struct log_scope) { .parent = &log_root, .describe = describe };
 	stream->state = OPENED;
 	stream->holds = 1; /* the link's */
 	stream->direct = direct;
@@ -232,7 +232,7 @@ static void
 say_wire(struct stream *stream, struct wire *wire)
 {
 	stream->active = true;
-	outbox_say(&stream->outbox, (struct parcel){ .head = wire });
+	outbox_say(&stream->outbox, (struct parcel) { .head = wire });
 }
 
 void
@@ -279,7 +279,7 @@ say_header(struct stream *stream, const struct element *theirs)
 
 	random_name(id, sizeof id - 1); /* 130 bits (RFC 6120 §4.7.3) */
 	text_addf(&text, "<?xml version='1.0'?><stream:stream xmlns='%s' xmlns:stream='%s'",
-	          stream->kind->ns, NS_STREAMS);
+		  stream->kind->ns, NS_STREAMS);
 	add_attribute(&text, "id", id);
 	if (stream->domain != NULL)
 		add_attribute(&text, "from", stream->domain->name);
@@ -345,7 +345,7 @@ parser_header(void *listener, struct element *header, struct arena *arena)
 	const char *to = element_get(header, "to");
 	struct domain *domain = to != NULL ? domain_named(to) : NULL;
 	bool changed = domain != NULL && (stream->state & (ADMITTED | BOUND)) != 0 &&
-	               domain != stream->domain;
+		       domain != stream->domain;
 	bool refused = true;
 
 	(void)arena;
@@ -360,19 +360,19 @@ parser_header(void *listener, struct element *header, struct arena *arena)
 
 	if (header->ns == NULL || strcmp(header->ns, NS_STREAMS) != 0)
 		stream_close(stream, STREAM_INVALID_NAMESPACE,
-		             "the root's namespace must be that of streams");
+			     "the root's namespace must be that of streams");
 	else if (strcmp(header->name, "stream") != 0)
 		stream_close(stream, STREAM_BAD_FORMAT, "the root must be <stream/>");
 	else if (strcmp(parser_root_ns(stream->root), stream->kind->ns) != 0)
 		stream_close(stream, STREAM_INVALID_NAMESPACE,
-		             "the default namespace must be that of stanzas");
+			     "the default namespace must be that of stanzas");
 	else if (to == NULL)
 		stream_close(stream, STREAM_HOST_UNKNOWN, "the header must say 'to' whom");
 	else if (domain == NULL)
 		stream_close(stream, STREAM_HOST_UNKNOWN, "that is none of our domains");
 	else if (changed)
 		stream_close(stream, STREAM_HOST_UNKNOWN,
-		             "'to' must stay what it was before the login");
+			     "'to' must stay what it was before the login");
 	else if (!is_version_one(element_get(header, "version")))
 		stream_close(stream, STREAM_UNSUPPORTED_VERSION, "this is version 1.0");
 	else
@@ -526,8 +526,8 @@ feed(struct stream *stream)
 
 	/* What is heard may close the stream, and closing drops what is kept. */
 	stream->leftover = NULL;
-	leftover->start += parse(stream, leftover->bytes + leftover->start,
-	                         leftover->end - leftover->start);
+	leftover->start +=
+		parse(stream, leftover->bytes + leftover->start, leftover->end - leftover->start);
 	if (leftover->start < leftover->end && stream_is_open(stream))
 		stream->leftover = leftover;
 	else
@@ -548,7 +548,7 @@ link_heard(void *owner, const char *bytes, size_t length)
 		stream->early_bytes += (uint32_t)length;
 		if (stream->early_bytes > stream_settings()->login_bytes)
 			stream_close(stream, STREAM_POLICY_VIOLATION,
-			             "too many bytes before a login");
+				     "too many bytes before a login");
 	}
 	if (stream->leftover != NULL) {
 		keep(stream, bytes, length);
@@ -652,14 +652,13 @@ time_up(void *arg)
 		log_debug(&stream->log, "closes with something still open");
 		goodbye(stream);
 	} else if (stream->state == BOUND && stream->unfinished_since != 0) {
-		int64_t left =
-			stream->unfinished_since + stream_settings()->unfinished - now_ms();
+		int64_t left = stream->unfinished_since + stream_settings()->unfinished - now_ms();
 
 		if (left > 0)
 			timer_start(&stream->timer, left, time_up, stream);
 		else
 			stream_close(stream, STREAM_POLICY_VIOLATION,
-			             "a stanza was not finished in time");
+				     "a stanza was not finished in time");
 	} else if (stream->state == BOUND && stream_settings()->keepalive > 0) {
 		if (!stream->active)
 			stream_say_text(stream, " ", 1);
@@ -701,7 +700,7 @@ link_secured(void *owner)
 	stream->secured = true;
 	link_tls_info(stream->link, &info);
 	log_debug(&stream->log, "%s %s%s", info.version, info.cipher,
-	          info.resumed ? ", resumed" : "");
+		  info.resumed ? ", resumed" : "");
 	stream_enter(stream, SECURED);
 	stream_wake(stream);
 }
@@ -715,7 +714,7 @@ stream_close(struct stream *stream, enum stream_condition condition, const char 
 		return;
 	if (condition != STREAM_NONE)
 		log_debug(&stream->log, "closing: %s%s%s", stream_condition_name(condition),
-		          text != NULL ? ": " : "", text != NULL ? text : "");
+			  text != NULL ? ": " : "", text != NULL ? text : "");
 	if (stream->state == SECURING) { /* nothing can be said in the middle of a handshake */
 		stream_abort(stream, text != NULL ? text : "closed during the TLS handshake");
 		return;
@@ -724,7 +723,7 @@ stream_close(struct stream *stream, enum stream_condition condition, const char 
 	stream->last_words = copy_text(text);
 	/* After a mistake of the client, what it wants to know is the mistake. */
 	stream->waits_settled = condition == STREAM_NONE || condition == STREAM_SYSTEM_SHUTDOWN ||
-	                        condition == STREAM_SEE_OTHER_HOST || condition == STREAM_RESET;
+				condition == STREAM_SEE_OTHER_HOST || condition == STREAM_RESET;
 	stream_enter(stream, DRAINING);
 	free(stream->leftover);
 	stream->leftover = NULL;
@@ -816,7 +815,7 @@ link_ended(void *owner, enum link_end how, const char *why)
 	return_parser(stream);
 	if (stream->state != CLOSED) {
 		log_debug(&stream->log, "the link is gone: %s%s", why != NULL ? why : "",
-		          how == LINK_STALLED ? " (it took nothing)" : "");
+			  how == LINK_STALLED ? " (it took nothing)" : "");
 		stream->kind->ending(stream, true);
 		stream_enter(stream, CLOSED);
 	}
@@ -914,7 +913,7 @@ stream_describe(const struct stream *stream, char *out, size_t room)
 	link_tls_info(stream->link, &info);
 	if (info.secured)
 		(void)snprintf(out, room, "%s, %s, %s", stream_peer(stream, peer), info.version,
-		               info.cipher);
+			       info.cipher);
 	else
 		(void)snprintf(out, room, "%s, not encrypted", stream_peer(stream, peer));
 }
@@ -975,7 +974,7 @@ streams_numbers(struct stream_numbers *numbers)
 	struct stream_here *here = stream_here();
 	struct stream *stream;
 
-	*numbers = (struct stream_numbers){
+	*numbers = (struct stream_numbers) {
 		.streams = here->count,
 		.accepted = here->accepted,
 		.logins = here->logins,

@@ -31,22 +31,22 @@
 struct stream;
 struct domain;
 
-enum stream_state {		/* one bit each, so that a rule can name several */
-	OPENED = 1 << 0,	/* in the clear: nothing proven */
-	SECURING = 1 << 1,	/* the TLS handshake is under way */
-	SECURED = 1 << 2,	/* TLS is up */
-	PROVING = 1 << 3,	/* a SASL exchange waits for the client's next word */
-	CHECKING = 1 << 4,	/* it waits for ours: the store, a helper */
-	ADMITTED = 1 << 5,	/* we know who this is */
-	BINDING = 1 << 6,	/* its account comes into memory */
-	BOUND = 1 << 7,		/* a session; ordinary stanzas flow */
-	DRAINING = 1 << 8,	/* goodbye, when what is owed has left */
-	CLOSED = 1 << 9,	/* said goodbye, or the link is gone */
+enum stream_state {                    /* one bit each, so that a rule can name several */
+		    OPENED = 1 << 0,   /* in the clear: nothing proven */
+		    SECURING = 1 << 1, /* the TLS handshake is under way */
+		    SECURED = 1 << 2,  /* TLS is up */
+		    PROVING = 1 << 3,  /* a SASL exchange waits for the client's next word */
+		    CHECKING = 1 << 4, /* it waits for ours: the store, a helper */
+		    ADMITTED = 1 << 5, /* we know who this is */
+		    BINDING = 1 << 6,  /* its account comes into memory */
+		    BOUND = 1 << 7,    /* a session; ordinary stanzas flow */
+		    DRAINING = 1 << 8, /* goodbye, when what is owed has left */
+		    CLOSED = 1 << 9,   /* said goodbye, or the link is gone */
 };
 
 struct stream_kind {
-	const char *name;	/* "c2s" */
-	const char *ns;		/* of stanzas: "jabber:client" */
+	const char *name; /* "c2s" */
+	const char *ns;   /* of stanzas: "jabber:client" */
 	/* A header came; `stream->domain` is known and our header was said.  False: it was
 	 * refused (stream_close). */
 	bool (*opened)(struct stream *stream, const struct element *header);
@@ -73,38 +73,38 @@ struct leftover;
 
 struct stream {
 	const struct stream_kind *kind;
-	struct link *link;		/* NULL: gone */
-	struct domain *domain;		/* this shard's; NULL before the first header */
-	struct parser *parser;		/* NULL: between elements */
-	struct parser_root *root;	/* NULL: a header is awaited */
-	struct leftover *leftover;	/* bytes behind the element that stopped us */
-	char *lang;			/* the header's xml:lang; NULL: none */
+	struct link *link;         /* NULL: gone */
+	struct domain *domain;     /* this shard's; NULL before the first header */
+	struct parser *parser;     /* NULL: between elements */
+	struct parser_root *root;  /* NULL: a header is awaited */
+	struct leftover *leftover; /* bytes behind the element that stopped us */
+	char *lang;                /* the header's xml:lang; NULL: none */
 	struct log_scope log;
-	struct list place;		/* this shard's streams */
+	struct list place; /* this shard's streams */
 	struct timer timer;
 	struct post post;
 	struct outbox outbox;
-	char *last_words;		/* text for the error; NULL */
-	int64_t unfinished_since;	/* now_ms() when an element began that is not complete; 0 */
+	char *last_words;         /* text for the error; NULL */
+	int64_t unfinished_since; /* now_ms() when an element began that is not complete; 0 */
 	enum stream_state state;
 	enum stream_condition condition; /* to be said last */
 	uint32_t number;
 	uint32_t holds;
-	uint32_t early_bytes;		/* heard before it was ADMITTED */
-	struct shard *destination;	/* where it will go at the end of this turn; NULL */
-	bool secured : 1;		/* TLS is up */
-	bool direct : 1;		/* TLS from the first byte (XEP-0368) */
-	bool spoke : 1;			/* our header was said since the last restart */
-	bool feeding : 1;		/* inside parser_feed */
-	bool stopped : 1;		/* the parser takes no more */
-	bool restarting : 1;		/* the next thing is a header */
-	bool reading : 1;		/* the link reads */
-	bool waking : 1;		/* stream_wake was asked for */
-	bool waits_settled : 1;		/* DRAINING waits for receipts, too */
-	bool heard_end : 1;		/* the peer's end tag came */
-	bool counted : 1;		/* the listener must be told when it goes */
-	bool shaking : 1;		/* the handshake has begun */
-	bool active : 1;		/* heard from or spoken to since the last keepalive */
+	uint32_t early_bytes;      /* heard before it was ADMITTED */
+	struct shard *destination; /* where it will go at the end of this turn; NULL */
+	bool secured : 1;          /* TLS is up */
+	bool direct : 1;           /* TLS from the first byte (XEP-0368) */
+	bool spoke : 1;            /* our header was said since the last restart */
+	bool feeding : 1;          /* inside parser_feed */
+	bool stopped : 1;          /* the parser takes no more */
+	bool restarting : 1;       /* the next thing is a header */
+	bool reading : 1;          /* the link reads */
+	bool waking : 1;           /* stream_wake was asked for */
+	bool waits_settled : 1;    /* DRAINING waits for receipts, too */
+	bool heard_end : 1;        /* the peer's end tag came */
+	bool counted : 1;          /* the listener must be told when it goes */
+	bool shaking : 1;          /* the handshake has begun */
+	bool active : 1;           /* heard from or spoken to since the last keepalive */
 };
 
 /* Makes a stream of a connected socket, on this shard.  `stream` is zeroed, from the heap

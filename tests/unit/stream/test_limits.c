@@ -126,10 +126,10 @@ main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test_setup(strangers_may_try, set_up),
 		cmocka_unit_test_setup(an_account_is_shut_to_strange_addresses_after_its_failures,
-		                       set_up),
+				       set_up),
 		cmocka_unit_test_setup(an_address_that_logged_in_before_is_not_kept_out, set_up),
 		cmocka_unit_test_setup(an_address_is_shut_to_all_accounts_after_its_failures,
-		                       set_up),
+				       set_up),
 		cmocka_unit_test_setup(failures_are_forgotten_after_their_window, set_up),
 		cmocka_unit_test_setup(an_ipv6_network_counts_as_one_address, set_up),
 		cmocka_unit_test_setup(a_flood_of_names_takes_no_memory_and_hides_nobody, set_up),

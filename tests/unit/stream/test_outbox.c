@@ -31,7 +31,7 @@ emptied(struct outbox *outbox)
 static struct parcel
 parcel(const char *words, struct gate *gate)
 {
-	return (struct parcel){ .head = wire_new(words, strlen(words)), .gate = gate };
+	return (struct parcel) { .head = wire_new(words, strlen(words)), .gate = gate };
 }
 
 static int
