@@ -143,7 +143,7 @@ static const struct argument init_arguments[] = {
 	{ .kind = ARGUMENT_CHOICE,
 	  .name = "--tls",
 	  .words = tls_words,
-	  .help = "whether clients must encrypt; `optional` on loopback addresses only" },
+	  .help = "whether clients must encrypt; optional on loopback only" },
 	{ 0 },
 };
 

@@ -268,6 +268,23 @@ init_write(struct init *init, const char *conf_path, json_t *certificates, struc
 	return good;
 }
 
+/* Nothing of an instance that could not be made stays behind. */
+static void
+init_unwrite(struct init *init, const char *conf_path)
+{
+	static const char *const ends[] = { "crt", "key" };
+	static const char *const folders[] = { "certs", "data" };
+
+	unlink(conf_path);
+	for (size_t i = 0; i < init->domain_count; i++)
+		for (size_t j = 0; j < COUNT(ends); j++)
+			unlink(arena_format(init->arena, "%s/certs/%s.%s", init->folder,
+					    init->domains[i], ends[j]));
+	for (size_t i = 0; i < COUNT(folders); i++)
+		rmdir(arena_format(init->arena, "%s/%s", init->folder, folders[i]));
+	rmdir(init->folder); /* if it was empty before */
+}
+
 static void
 result_say(struct call *call, struct init *init, const char *conf_path, json_t *certificates)
 {
@@ -308,10 +325,15 @@ run_init(struct call *call)
 	if (!init_read(init, call, &err))
 		goto fail;
 	conf_path = arena_format(arena, "%s/stentor.conf", init->folder);
-	if (!refuse_instance(init, &err) || !init_write(init, conf_path, certificates, &err))
+	if (!refuse_instance(init, &err))
 		goto fail;
+	if (!init_write(init, conf_path, certificates, &err)) {
+		init_unwrite(init, conf_path);
+		goto fail;
+	}
 	conf = settings_read(conf_path, &faults);
 	if (conf == NULL) {
+		init_unwrite(init, conf_path);
 		err_fail(&err, ERR_SYSTEM, "what was written has faults: %s", faults.bytes);
 		goto fail;
 	}

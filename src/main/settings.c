@@ -142,7 +142,7 @@ settings_root(void)
 	below[2] = &storage_section;
 	below[3] = &streams_section;
 	below[4] = &admin_section;
-	below[5] = loader_domain_section();
+	below[5] = loader_domain_section()->name != NULL ? loader_domain_section() : NULL;
 	return &root;
 }
 
@@ -363,8 +363,13 @@ struct conf *
 settings_read(const char *path, struct text *faults)
 {
 	size_t before = faults->length;
-	struct conf *conf = conf_read(path, settings_root(), faults);
+	struct conf *conf;
 
+	if (loader_domain_section()->name == NULL) {
+		text_add(faults, "the modules are not there, so domains cannot be understood\n");
+		return NULL;
+	}
+	conf = conf_read(path, settings_root(), faults);
 	if (conf == NULL)
 		return NULL;
 	judge_listening(conf, faults);

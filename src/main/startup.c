@@ -87,11 +87,11 @@ process_prepare(struct text *faults)
 		files.rlim_cur = files.rlim_max;
 		setrlimit(RLIMIT_NOFILE, &files);
 	}
+	commands_open();
 	if (!loader_open(places_modules(), &err)) {
 		fault(faults, &err);
 		return false;
 	}
-	commands_open();
 	return true;
 }
 
