@@ -9,6 +9,7 @@
  */
 #include "conf/internal.h"
 
+#include <ctype.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <stdlib.h>
@@ -164,6 +165,18 @@ skip_variable(struct scan *scan)
 	return good;
 }
 
+/* Whether "0" or "00" is next, as in "\\x00": a NUL byte ends what libconfuse gives us. */
+static bool
+is_zero(const struct scan *scan)
+{
+	const char *digits = scan->at;
+
+	if (digits == scan->end || *digits != '0')
+		return false;
+	digits++;
+	return digits == scan->end || *digits == '0' || !isxdigit((unsigned char)*digits);
+}
+
 static bool
 skip_escape(struct scan *scan)
 {
@@ -178,7 +191,7 @@ skip_escape(struct scan *scan)
 		return true;
 	}
 	scan->at++;
-	if ((c >= '0' && c <= '9') || (c == 'x' && (next_is(scan, "0")))) {
+	if ((c >= '0' && c <= '9') || (c == 'x' && is_zero(scan))) {
 		fault_add(scan->reading, place_here(scan),
 			  "\"\\%c\" is not understood; write the character itself, or two "
 			  "backslashes for one",
@@ -210,9 +223,9 @@ scan_quoted(struct scan *scan)
 		} else if (quote == '"' && next_is(scan, "${")) {
 			good &= skip_variable(scan);
 		} else {
-			if (c == 0) {
+			if ((c < ' ' && c != '\t' && c != '\r') || c == 0x7f) {
 				fault_follow(scan->reading, place_here(scan),
-					     "there is a NUL byte in a text");
+					     "there is a control character (0x%02x) in a text", c);
 				good = false;
 			}
 			scan->at++;

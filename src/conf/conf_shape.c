@@ -14,6 +14,7 @@
  */
 #include "conf/internal.h"
 
+#include <ctype.h>
 #include <glob.h>
 #include <stdlib.h>
 #include <string.h>
@@ -110,7 +111,8 @@ word_plainly(const struct shape *shape, const struct word *word)
 	if (word->kind != WORD_QUOTED)
 		return text;
 	for (const char *from = text + 1; *from != '\0' && *from != quote; from++) {
-		if (*from == '\\' && from[1] != '\0')
+		if (*from == '\\' && from[1] != '\0' &&
+		    (quote == '"' || from[1] == '\\' || from[1] == '\''))
 			from++;
 		*to++ = *from;
 	}
@@ -575,6 +577,23 @@ shape_option(struct shape *shape, struct frame *frame)
 
 /* --- sections --- */
 
+/* Whether a title is what it looks like: nothing that is said by a letter after "\\". */
+static bool
+is_plain_title(const struct word *word)
+{
+	for (size_t i = 0; i < word->length; i++) {
+		if ((unsigned char)word->bytes[i] < ' ')
+			return false;
+		if (word->bytes[i] == '\\' && word->bytes[0] == '"') {
+			i++;
+			if (i < word->length && (isalnum((unsigned char)word->bytes[i]) ||
+						 (unsigned char)word->bytes[i] < ' '))
+				return false;
+		}
+	}
+	return true;
+}
+
 /* Takes a section's title if it has one, and says so if it ought to have or not to have. */
 static const char *
 take_title(struct shape *shape, const struct section *kind, const struct word *name)
@@ -594,9 +613,10 @@ take_title(struct shape *shape, const struct section *kind, const struct word *n
 	if (kind->titled && !word->broken && title[0] == '\0')
 		fault_add(shape->reading, place_of(shape, word),
 			  "the title of section \"%s\" is empty", kind->name);
-	else if (kind->titled && memchr(word->bytes, '\\', word->length) != NULL)
+	else if (kind->titled && !is_plain_title(word))
 		fault_add(shape->reading, place_of(shape, word),
-			  "the title of section \"%s\" has a backslash in it", kind->name);
+			  "the title of section \"%s\" has a tab or a line's end in it",
+			  kind->name);
 	if (!kind->titled)
 		fault_add(shape->reading, place_of(shape, word), "section \"%s\" has no title: %s",
 			  kind->name, section_shown(shape, kind));

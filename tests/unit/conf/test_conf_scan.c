@@ -91,7 +91,9 @@ numbers_of_bytes_in_a_text_are_refused(void **state)
 	(void)state;
 	ASSERT_WORDS("\"\\777\"", "q!:1:1[\"\\777\"] / 1: \"\\7\" is not understood;  ");
 	ASSERT_WORDS("\"\\x00\"", "q!:1:1[\"\\x00\"] / 1: \"\\x\" is not understood;  ");
-	ASSERT_WORDS("\"\\x41\"", "q:1:1[\"\\x41\"] ");
+	ASSERT_WORDS("\"\\x0", "q!:1:1[\"\\x0] / 1: \"\\x\" is not understood;  / 1: the text that begins "
+	                      "wit ");
+	ASSERT_WORDS("\"\\x41\\x01\"", "q:1:1[\"\\x41\\x01\"] ");
 }
 
 static void
@@ -113,7 +115,7 @@ bytes_that_no_editor_writes_are_told(void **state)
 	(void)state;
 	ASSERT_WORDS("\xef\xbb\xbf" "a\r\n", "p:1:1[a] ");
 	ASSERT_WORDS("a\0b\x01", "p:1:1[a] p:1:3[b] / 1: there is a control chara ");
-	ASSERT_WORDS("\n\"a\0b\"", "q!:2:1[\"a] / 2: there is a NUL byte in a ");
+	ASSERT_WORDS("\n\"a\0b\"", "q!:2:1[\"a] / 2: there is a control chara ");
 	ASSERT_WORDS("a\n#\xff\n#\xff\n", "p:1:1[a] / 2: this line is not UTF-8;  ");
 }
 

@@ -160,8 +160,11 @@ titles_are_where_they_belong(void **state)
 	(void)state;
 	assert_faults("domain { }", "f:1: section \"domain\" needs a title: domain \"...\" { }\n");
 	assert_faults("domain \"\" { }", "f:1: the title of section \"domain\" is empty\n");
-	assert_faults("domain \"a\\\\b\" { }",
-	              "f:1: the title of section \"domain\" has a backslash in it\n");
+	assert_faults("domain \"a\\nb\" { }",
+	              "f:1: the title of section \"domain\" has a tab or a line's end in it\n");
+	assert_good("domain \"a\\\"\\\\\" { } domain 'b\"\\c' { }");
+	assert_faults("domain 'a\"\\b' { }\ndomain \"a\\\"\\\\b\" { }",
+	              "f:2: section \"domain\" \"a\"\\b\" is there twice: here and in line 1\n");
 	assert_faults("listen \"a\" { port = 0 }",
 	              "f:1: section \"listen\" has no title: listen { }\n"
 	              "f:1: port 0 is not between 1 and 65535\n");
