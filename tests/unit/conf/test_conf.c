@@ -134,13 +134,13 @@ static void
 options_and_sections_are_read(void **state)
 {
 	struct conf *conf = read_good("shards = 4\n"
-	                              "listen {\n"
-	                              "	port = 443	# a comment\n"
-	                              "	silence = 10 minutes\n"
-	                              "	stanza = \"1 MiB\"\n"
-	                              "	tls = offered  direct = on\n"
-	                              "	addresses = {\n\"::1\",\n127.0.0.1,\n}\n"
-	                              "}\n");
+				      "listen {\n"
+				      "	port = 443	# a comment\n"
+				      "	silence = 10 minutes\n"
+				      "	stanza = \"1 MiB\"\n"
+				      "	tls = offered  direct = on\n"
+				      "	addresses = {\n\"::1\",\n127.0.0.1,\n}\n"
+				      "}\n");
 	const struct conf_section *listen = conf_find(conf_root(conf), "listen");
 	const struct listening *values = listen->values;
 
@@ -162,8 +162,8 @@ static void
 titled_sections_come_in_the_order_of_the_file(void **state)
 {
 	struct conf *conf = read_good("domain \"b.example\" { archive { keep = 3 days } }\n"
-	                              "domain a.example { modules = { } }\n"
-	                              "domain 'c.example'\n{\n}\n");
+				      "domain a.example { modules = { } }\n"
+				      "domain 'c.example'\n{\n}\n");
 	const struct conf_section *domain = conf_find(conf_root(conf), "domain");
 	const struct archiving *archive = conf_find(domain, "archive")->values;
 
@@ -206,14 +206,16 @@ comments_do_not_move_the_lines(void **state)
 {
 	(void)state;
 	assert_faults("# one\n// two\n/* three\nfour */\n\nshards = x\n",
-	              "test.conf:6: \"x\" is not a number for \"shards\": say a whole number between 0 "
-	              "and 64, as in: shards = 0\n");
+		      "test.conf:6: \"x\" is not a number for \"shards\": say a whole number "
+		      "between 0 "
+		      "and 64, as in: shards = 0\n");
 }
 
 static void
 texts_may_hold_anything_in_quotes(void **state)
 {
-	struct conf *conf = read_good("data = \"a \\\"b\\\" # {c} \\\\ \\n,;=\"\nuser = 'x\"y\\z'\n");
+	struct conf *conf =
+		read_good("data = \"a \\\"b\\\" # {c} \\\\ \\n,;=\"\nuser = 'x\"y\\z'\n");
 	const struct server *server = conf_root(conf)->values;
 
 	(void)state;
@@ -249,65 +251,70 @@ the_environment_is_read(void **state)
 	assert_string_equal(server->user, "nobody");
 	conf_drop(conf);
 	assert_faults("data = \"${TEST_CONF_NONE}\"\n",
-	              "test.conf:1: the environment has no \"TEST_CONF_NONE\"; "
-	              "\"${TEST_CONF_NONE:-words}\" would stand for \"words\" then\n");
+		      "test.conf:1: the environment has no \"TEST_CONF_NONE\"; "
+		      "\"${TEST_CONF_NONE:-words}\" would stand for \"words\" then\n");
 }
 
 static void
 all_faults_are_told_at_once_in_the_order_of_the_file(void **state)
 {
 	(void)state;
-	assert_faults(
-		"shards = many\n"
-		"listen {\n"
-		"	tsl = required\n"
-		"	silence = five minutes\n"
-		"	port = 70000\n"
-		"}\n"
-		"domian \"a\" { certificat = \"x\" }\n",
-		"test.conf:1: \"many\" is not a number for \"shards\": say a whole number between 0 and "
-		"64, as in: shards = 0\n"
-		"test.conf:3: unknown option \"tsl\" in section \"listen\": did you mean \"tls\"?  "
-		"example: tls = required\n"
-		"test.conf:4: \"five minutes\" is not a period for \"silence\": say a number and a unit "
-		"(ms, s, minutes, hours, days), as in: silence = 5 minutes\n"
-		"test.conf:5: port 70000 is not between 1 and 65535\n"
-		"test.conf:7: unknown section \"domian\" outside all sections: did you mean "
-		"\"domain\"?  example: domain \"...\" { }\n"
-		"test.conf:7: unknown option \"certificat\" in section \"domain\" \"a\": did you mean "
-		"\"certificate\"?  example: certificate = \"...\"\n");
+	assert_faults("shards = many\n"
+		      "listen {\n"
+		      "	tsl = required\n"
+		      "	silence = five minutes\n"
+		      "	port = 70000\n"
+		      "}\n"
+		      "domian \"a\" { certificat = \"x\" }\n",
+		      "test.conf:1: \"many\" is not a number for \"shards\": say a whole number "
+		      "between 0 and "
+		      "64, as in: shards = 0\n"
+		      "test.conf:3: unknown option \"tsl\" in section \"listen\": did you mean "
+		      "\"tls\"?  "
+		      "example: tls = required\n"
+		      "test.conf:4: \"five minutes\" is not a period for \"silence\": say a number "
+		      "and a unit "
+		      "(ms, s, minutes, hours, days), as in: silence = 5 minutes\n"
+		      "test.conf:5: port 70000 is not between 1 and 65535\n"
+		      "test.conf:7: unknown section \"domian\" outside all sections: did you mean "
+		      "\"domain\"?  example: domain \"...\" { }\n"
+		      "test.conf:7: unknown option \"certificat\" in section \"domain\" \"a\": did "
+		      "you mean "
+		      "\"certificate\"?  example: certificate = \"...\"\n");
 }
 
 static void
 a_value_said_twice_is_judged_twice(void **state)
 {
 	(void)state;
-	assert_faults("listen {\n port = 0\n port = x\n}\nlisten { tls = no }\n",
-	              "test.conf:2: port 0 is not between 1 and 65535\n"
-	              "test.conf:3: option \"port\" is said twice in section \"listen\": here and in "
-	              "line 2\n"
-	              "test.conf:3: \"x\" is not a number for \"port\": say a whole number between 1 "
-	              "and 65535, as in: port = 5222\n"
-	              "test.conf:5: section \"listen\" is there twice, and may be there once: here and "
-	              "in line 1\n"
-	              "test.conf:5: \"no\" is not a word for \"tls\": say "
-	              "\"off\", \"offered\" or \"required\", as in: tls = required\n");
+	assert_faults(
+		"listen {\n port = 0\n port = x\n}\nlisten { tls = no }\n",
+		"test.conf:2: port 0 is not between 1 and 65535\n"
+		"test.conf:3: option \"port\" is said twice in section \"listen\": here and in "
+		"line 2\n"
+		"test.conf:3: \"x\" is not a number for \"port\": say a whole number between 1 "
+		"and 65535, as in: port = 5222\n"
+		"test.conf:5: section \"listen\" is there twice, and may be there once: here and "
+		"in line 1\n"
+		"test.conf:5: \"no\" is not a word for \"tls\": say "
+		"\"off\", \"offered\" or \"required\", as in: tls = required\n");
 }
 
 static void
 a_secret_is_in_no_message(void **state)
 {
 	(void)state;
-	assert_faults("admin_password = \"geheim\"\nadmin_password = \"geheim\" \"geheim\"\n"
-	              "admin_password = { geheim }\n",
-	              "test.conf:2: \"admin_password\" takes one value; a text of several words has "
-	              "its quotes around all of them\n"
-	              "test.conf:2: option \"admin_password\" is said twice outside all sections: here "
-	              "and in line 1\n"
-	              "test.conf:3: \"admin_password\" takes one value, not a list; example: "
-	              "admin_password = \"...\"\n"
-	              "test.conf:3: option \"admin_password\" is said twice outside all sections: here "
-	              "and in line 1\n");
+	assert_faults(
+		"admin_password = \"geheim\"\nadmin_password = \"geheim\" \"geheim\"\n"
+		"admin_password = { geheim }\n",
+		"test.conf:2: \"admin_password\" takes one value; a text of several words has "
+		"its quotes around all of them\n"
+		"test.conf:2: option \"admin_password\" is said twice outside all sections: here "
+		"and in line 1\n"
+		"test.conf:3: \"admin_password\" takes one value, not a list; example: "
+		"admin_password = \"...\"\n"
+		"test.conf:3: option \"admin_password\" is said twice outside all sections: here "
+		"and in line 1\n");
 }
 
 static void
@@ -316,7 +323,7 @@ the_same_title_in_other_words_is_found_too(void **state)
 	(void)state;
 	setenv("TEST_CONF_HOST", "a.example", 1);
 	assert_faults("domain a.example { }\ndomain \"${TEST_CONF_HOST}\" { }\n",
-	              "test.conf:2: it cannot be read: found duplicate title 'a.example'\n");
+		      "test.conf:2: it cannot be read: found duplicate title 'a.example'\n");
 }
 
 static void
@@ -342,7 +349,7 @@ a_file_that_is_not_there_is_told(void **state)
 {
 	(void)state;
 	assert_file_faults("none.conf",
-	                   "none.conf: it cannot be read: No such file or directory\n");
+			   "none.conf: it cannot be read: No such file or directory\n");
 	mkdir(file_path("folder"), 0700);
 	assert_file_faults("folder", "folder: it cannot be read: it is a folder, not a file\n");
 }
@@ -357,7 +364,7 @@ a_file_that_is_too_long_is_refused(void **state)
 		fputs("# fifteen bytes\n", file);
 	fclose(file);
 	assert_file_faults("long.conf",
-	                   "long.conf: it cannot be read: it is longer than 1048576 bytes\n");
+			   "long.conf: it cannot be read: it is longer than 1048576 bytes\n");
 }
 
 static void
@@ -371,7 +378,7 @@ included_files_go_on_where_they_are_included(void **state)
 	mkdir(file_path("parts"), 0700);
 	mkdir(file_path("parts/deeper"), 0700);
 	file_write("main.conf", "include(\"parts/all.conf\")\ndomain b.example { "
-	                        "include(parts/archive.conf) }\n");
+				"include(parts/archive.conf) }\n");
 	file_write("parts/all.conf", "\ndomain a.example {\n}\ninclude(\"deeper/listen.conf\")\n");
 	file_write("parts/archive.conf", "archive {\n keep = 9 days\n}\n");
 	file_write("parts/deeper/listen.conf", "listen {\n port = 443\n}\n");
@@ -386,8 +393,8 @@ included_files_go_on_where_they_are_included(void **state)
 	assert_int_equal(domain->line, 1);
 	assert_int_equal(((const struct archiving *)domain->values)->keep, PERIOD_DAYS(9));
 	assert_int_equal(((const struct listening *)conf_find(conf_root(conf), "listen")->values)
-	                         ->port,
-	                 443);
+				 ->port,
+			 443);
 	conf_drop(conf);
 }
 
@@ -396,21 +403,26 @@ faults_of_included_files_name_them(void **state)
 {
 	(void)state;
 	file_write("inside.conf", "\n\nport = x\nport = 7\n tsl = off }\n");
-	file_write("outside.conf", "listen {\n include(\"inside.conf\")\n port = 8\n}\nshards = z\n");
-	assert_file_faults(
-		"outside.conf",
-		"outside.conf:3: option \"port\" is said twice in section \"listen\": here and in "
-		"inside.conf:3\n"
-		"outside.conf:5: \"z\" is not a number for \"shards\": say a whole number between 0 "
-		"and 64, as in: shards = 0\n"
-		"inside.conf:3: \"x\" is not a number for \"port\": say a whole number between 1 and "
-		"65535, as in: port = 5222\n"
-		"inside.conf:4: option \"port\" is said twice in section \"listen\": here and in line "
-		"3\n"
-		"inside.conf:5: unknown option \"tsl\" in section \"listen\": did you mean \"tls\"?  "
-		"example: tls = required\n"
-		"inside.conf:5: this \"}\" closes nothing: it is one too many, or a \"{\" is missing "
-		"before it\n");
+	file_write("outside.conf",
+		   "listen {\n include(\"inside.conf\")\n port = 8\n}\nshards = z\n");
+	assert_file_faults("outside.conf", "outside.conf:3: option \"port\" is said twice in "
+					   "section \"listen\": here and in "
+					   "inside.conf:3\n"
+					   "outside.conf:5: \"z\" is not a number for \"shards\": "
+					   "say a whole number between 0 "
+					   "and 64, as in: shards = 0\n"
+					   "inside.conf:3: \"x\" is not a number for \"port\": say "
+					   "a whole number between 1 and "
+					   "65535, as in: port = 5222\n"
+					   "inside.conf:4: option \"port\" is said twice in "
+					   "section \"listen\": here and in line "
+					   "3\n"
+					   "inside.conf:5: unknown option \"tsl\" in section "
+					   "\"listen\": did you mean \"tls\"?  "
+					   "example: tls = required\n"
+					   "inside.conf:5: this \"}\" closes nothing: it is one "
+					   "too many, or a \"{\" is missing "
+					   "before it\n");
 }
 
 static void
@@ -435,8 +447,9 @@ files_include_one_another_ten_deep(void **state)
 		snprintf(words, sizeof words, "include(\"deep%d.conf\")\n", i + 1);
 		file_write(name, i < 11 ? words : "shards = 3\n");
 	}
-	assert_file_faults("deep0.conf", "deep10.conf:1: files include one another more than 10 deep: "
-	                                 "\"deep11.conf\" is not read\n");
+	assert_file_faults("deep0.conf",
+			   "deep10.conf:1: files include one another more than 10 deep: "
+			   "\"deep11.conf\" is not read\n");
 	conf = conf_read(file_path("deep1.conf"), &root_kind, &faults);
 	assert_non_null(conf);
 	assert_int_equal(((const struct server *)conf_root(conf)->values)->shards, 3);
@@ -515,7 +528,7 @@ a_complaint_has_the_usual_form(void **state)
 	conf_complain(&faults, conf_find(root, "domain"), "no \"%s\" here", "certificate");
 	conf_complain(&faults, root, "nothing %d", 7);
 	assert_string_equal(faults.bytes, "test.conf:2: no \"certificate\" here\n"
-	                                  "test.conf: nothing 7\n");
+					  "test.conf: nothing 7\n");
 	text_clear(&faults);
 	conf_drop(conf);
 }

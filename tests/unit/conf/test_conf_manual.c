@@ -20,9 +20,9 @@ every_option_has_its_entry(void **state)
 	conf_manual(&out, &root_kind);
 	assert_non_null(strstr(out.bytes, ".SS \"Section listen\"\nWhere clients come in.\n"));
 	assert_non_null(strstr(out.bytes, ".TP\n.B port\nWhere clients come in.\n"
-	                                  "It is a number between 1 and 65535.\n"
-	                                  "If not given:\n.B 5222\n.br\n"
-	                                  "Example:\n.B port = 5222\n"));
+					  "It is a number between 1 and 65535.\n"
+					  "If not given:\n.B 5222\n.br\n"
+					  "Example:\n.B port = 5222\n"));
 	assert_non_null(strstr(out.bytes, ".SS \"Section domain \\(dq...\\(dq, archive\"\n"));
 	assert_non_null(strstr(out.bytes, "A change takes effect after a restart.\n"));
 	text_clear(&out);
@@ -36,7 +36,9 @@ nothing_in_a_help_is_a_request_or_an_escape(void **state)
 		{ 0 }
 	};
 	static const struct section kind = {
-		.name = "x", .help = "'quoted' at the begin", .options = options,
+		.name = "x",
+		.help = "'quoted' at the begin",
+		.options = options,
 		.size = sizeof(struct routing),
 	};
 	struct text out = { 0 };
@@ -45,7 +47,7 @@ nothing_in_a_help_is_a_request_or_an_escape(void **state)
 	conf_manual(&out, &kind);
 	assert_non_null(strstr(out.bytes, "\n\\&\\(aqquoted\\(aq at the begin.\n"));
 	assert_non_null(strstr(out.bytes, "\n\\&.so /etc/passwd \\en \\(dqit\\(aqs\\(dq .ex "
-	                                  "\\(ti\\(ha\\(ga.\n"));
+					  "\\(ti\\(ha\\(ga.\n"));
 	assert_null(strstr(out.bytes, "\n.so"));
 	assert_null(strstr(out.bytes, "\n.ex"));
 	text_clear(&out);

@@ -27,10 +27,10 @@ assert_words(const char *bytes, size_t length, const char *expected)
 	words = scan_words(reading, &source, bytes, length);
 	for (const struct word *word = words; word->kind != WORD_END; word++)
 		text_addf(&out, "%c%s:%d:%d[%.*s] ", letters[word->kind], word->broken ? "!" : "",
-		          word->line, word->column, (int)word->length, word->bytes);
+			  word->line, word->column, (int)word->length, word->bytes);
 	for (size_t i = 0; i < reading->fault_count; i++)
 		text_addf(&out, "/ %d: %.24s ", reading->faults[i].place.line,
-		          reading->faults[i].words);
+			  reading->faults[i].words);
 	assert_string_equal(out.bytes != NULL ? out.bytes : "", expected);
 	text_clear(&out);
 	free(words);
@@ -44,8 +44,8 @@ words_know_their_line_and_column(void **state)
 {
 	(void)state;
 	ASSERT_WORDS("a = \"b c\"\n\tlist += {x,'y'}\n",
-	             "p:1:1[a] m:1:3[=] q:1:5[\"b c\"] p:2:9[list] +:2:14[+=] m:2:17[{] p:2:18[x] "
-	             "m:2:19[,] q:2:20['y'] m:2:23[}] ");
+		     "p:1:1[a] m:1:3[=] q:1:5[\"b c\"] p:2:9[list] +:2:14[+=] m:2:17[{] p:2:18[x] "
+		     "m:2:19[,] q:2:20['y'] m:2:23[}] ");
 }
 
 static void
@@ -69,8 +69,8 @@ a_missing_quote_spoils_its_line_only(void **state)
 {
 	(void)state;
 	ASSERT_WORDS("a = \"b\nc = 'd\ne\n", "p:1:1[a] m:1:3[=] q!:1:5[\"b] p:2:1[c] m:2:3[=] "
-	                                      "q!:2:5['d] p:3:1[e] / 1: the text that begins wit "
-	                                      "/ 2: the text that begins wit ");
+					     "q!:2:5['d] p:3:1[e] / 1: the text that begins wit "
+					     "/ 2: the text that begins wit ");
 	ASSERT_WORDS("\"", "q!:1:1[\"] / 1: the text that begins wit ");
 	ASSERT_WORDS("\"\\", "q!:1:1[\"\\] / 1: the text that begins wit ");
 	ASSERT_WORDS("'\\", "q!:1:1['\\] / 1: the text that begins wit ");
@@ -91,8 +91,9 @@ numbers_of_bytes_in_a_text_are_refused(void **state)
 	(void)state;
 	ASSERT_WORDS("\"\\777\"", "q!:1:1[\"\\777\"] / 1: \"\\7\" is not understood;  ");
 	ASSERT_WORDS("\"\\x00\"", "q!:1:1[\"\\x00\"] / 1: \"\\x\" is not understood;  ");
-	ASSERT_WORDS("\"\\x0", "q!:1:1[\"\\x0] / 1: \"\\x\" is not understood;  / 1: the text that begins "
-	                      "wit ");
+	ASSERT_WORDS("\"\\x0",
+		     "q!:1:1[\"\\x0] / 1: \"\\x\" is not understood;  / 1: the text that begins "
+		     "wit ");
 	ASSERT_WORDS("\"\\x41\\x01\"", "q:1:1[\"\\x41\\x01\"] ");
 }
 
@@ -103,17 +104,21 @@ the_environment_is_for_quoted_texts(void **state)
 	setenv("TEST_SCAN", "1", 1);
 	ASSERT_WORDS("\"${TEST_SCAN}\"", "q:1:1[\"${TEST_SCAN}\"] ");
 	ASSERT_WORDS("\"\\${TEST_SCAN\"", "q:1:1[\"\\${TEST_SCAN\"] ");
-	ASSERT_WORDS("${TEST_SCAN} a", "p!:1:1[${TEST_SCAN}] p:1:14[a] / 1: a text with \"${\" in it n ");
+	ASSERT_WORDS("${TEST_SCAN} a",
+		     "p!:1:1[${TEST_SCAN}] p:1:14[a] / 1: a text with \"${\" in it n ");
 	ASSERT_WORDS("\"${TEST\"", "q!:1:1[\"${TEST\"] / 1: \"${\" begins the name of  ");
-	ASSERT_WORDS("\"${TEST", "q!:1:1[\"${TEST] / 1: \"${\" begins the name of  / 1: the text that "
-	                         "begins wit ");
+	ASSERT_WORDS("\"${TEST",
+		     "q!:1:1[\"${TEST] / 1: \"${\" begins the name of  / 1: the text that "
+		     "begins wit ");
 }
 
 static void
 bytes_that_no_editor_writes_are_told(void **state)
 {
 	(void)state;
-	ASSERT_WORDS("\xef\xbb\xbf" "a\r\n", "p:1:1[a] ");
+	ASSERT_WORDS("\xef\xbb\xbf"
+		     "a\r\n",
+		     "p:1:1[a] ");
 	ASSERT_WORDS("a\0b\x01", "p:1:1[a] p:1:3[b] / 1: there is a control chara ");
 	ASSERT_WORDS("\n\"a\0b\"", "q!:2:1[\"a] / 2: there is a control chara ");
 	ASSERT_WORDS("a\n#\xff\n#\xff\n", "p:1:1[a] / 2: this line is not UTF-8;  ");

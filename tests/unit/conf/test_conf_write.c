@@ -136,7 +136,7 @@ what_is_given_is_set_in_the_sample(void **state)
 	assert_string_equal(domain->title, "a.example");
 	assert_string_equal(((const struct domaining *)domain->values)->certificate, "certs/a.crt");
 	assert_int_equal(((const struct archiving *)conf_find(domain, "archive")->values)->keep,
-	                 PERIOD_DAYS(3));
+			 PERIOD_DAYS(3));
 	domain = conf_next(domain);
 	assert_string_equal(domain->title, "localhost");
 	assert_null(conf_next(domain));
@@ -148,10 +148,11 @@ what_is_given_is_set_in_the_sample(void **state)
 static void
 what_is_shown_reads_as_the_same(void **state)
 {
-	struct conf *conf = read_good("shards = 3 data = \"a \\\"b\\\" \\${c}\\n\"\n"
-	                              "listen { silence = 90 s addresses = { } tls = off }\n"
-	                              "route { to = x } route { }\n"
-	                              "domain \"a\" { archive { bodies = no } admins = { a, b } }\n");
+	struct conf *conf =
+		read_good("shards = 3 data = \"a \\\"b\\\" \\${c}\\n\"\n"
+			  "listen { silence = 90 s addresses = { } tls = off }\n"
+			  "route { to = x } route { }\n"
+			  "domain \"a\" { archive { bodies = no } admins = { a, b } }\n");
 	char *once = shown(conf), *twice;
 	struct conf *again = read_good(once);
 
@@ -202,11 +203,12 @@ changes_are_told_with_both_values(void **state)
 	assert_changes("", "", "", "");
 	assert_changes("listen { port = 5222 }", "", "", "");
 	assert_changes("", "listen { port = 443 direct = yes addresses = { x } }",
-	               "listen.addresses: { \"0.0.0.0\", \"::\" } -> { \"x\" }\n"
-	               "listen.port: 5222 -> 443\n"
-	               "listen.direct: no -> yes\n",
-	               "");
-	assert_changes("user = a", "data = b", "data: \"data\" -> \"b\"\nuser: \"a\" -> (not set)\n", "");
+		       "listen.addresses: { \"0.0.0.0\", \"::\" } -> { \"x\" }\n"
+		       "listen.port: 5222 -> 443\n"
+		       "listen.direct: no -> yes\n",
+		       "");
+	assert_changes("user = a", "data = b",
+		       "data: \"data\" -> \"b\"\nuser: \"a\" -> (not set)\n", "");
 	assert_changes("shards = 1", "shards = 2", "", "shards: 1 -> 2\n");
 }
 
@@ -215,14 +217,15 @@ sections_are_compared_by_title_or_by_number(void **state)
 {
 	(void)state;
 	assert_changes("domain a { certificate = x } domain b { } domain c { }",
-	               "domain c { archive { keep = 1 day } } domain a { certificate = y } domain d { }",
-	               "domain:c.archive.keep: 7 days -> 1 day\n"
-	               "domain:a.certificate: \"x\" -> \"y\"\n"
-	               "domain:d: new\n"
-	               "domain:b: gone\n",
-	               "");
+		       "domain c { archive { keep = 1 day } } domain a { certificate = y } domain "
+		       "d { }",
+		       "domain:c.archive.keep: 7 days -> 1 day\n"
+		       "domain:a.certificate: \"x\" -> \"y\"\n"
+		       "domain:d: new\n"
+		       "domain:b: gone\n",
+		       "");
 	assert_changes("route { to = a } route { to = b }", "route { to = a } route { to = c }",
-	               "route.to: \"b\" -> \"c\"\n", "");
+		       "route.to: \"b\" -> \"c\"\n", "");
 	assert_changes("route { } route { }", "route { }", "route: gone\n", "");
 }
 
@@ -230,7 +233,8 @@ static void
 a_changed_secret_is_not_shown(void **state)
 {
 	(void)state;
-	assert_changes("admin_password = a", "admin_password = b", "admin_password: another one\n", "");
+	assert_changes("admin_password = a", "admin_password = b", "admin_password: another one\n",
+		       "");
 }
 
 int

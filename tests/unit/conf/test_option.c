@@ -108,10 +108,11 @@ yes_and_no_have_three_words_each(void **state)
 		assert_false(values.direct);
 	}
 	assert_refused("direct", "ture", ERR_SYNTAX,
-	               "\"ture\" is not yes or no for \"direct\": did you mean \"true\"?  say yes or "
-	               "no, as in: direct = no");
+		       "\"ture\" is not yes or no for \"direct\": did you mean \"true\"?  say yes "
+		       "or "
+		       "no, as in: direct = no");
 	assert_refused("direct", "1", ERR_SYNTAX,
-	               "\"1\" is not yes or no for \"direct\": say yes or no, as in: direct = no");
+		       "\"1\" is not yes or no for \"direct\": say yes or no, as in: direct = no");
 }
 
 static void
@@ -124,8 +125,8 @@ a_number_keeps_its_bounds(void **state)
 	assert_refused("port", "0", ERR_LIMIT, "port 0 is not between 1 and 65535");
 	assert_refused("port", "-5", ERR_LIMIT, "port -5 is not between 1 and 65535");
 	assert_refused("port", "99999999999999999999", ERR_LIMIT,
-	               "port 99999999999999999999 is beyond all bounds; say a number between 1 and "
-	               "65535");
+		       "port 99999999999999999999 is beyond all bounds; say a number between 1 and "
+		       "65535");
 }
 
 static void
@@ -138,9 +139,9 @@ what_is_no_number_is_refused_with_an_example(void **state)
 		char why[256];
 
 		snprintf(why, sizeof why,
-		         "\"%s\" is not a number for \"port\": say a whole number between 1 and "
-		         "65535, as in: port = 5222",
-		         words[i]);
+			 "\"%s\" is not a number for \"port\": say a whole number between 1 and "
+			 "65535, as in: port = 5222",
+			 words[i]);
 		assert_refused("port", words[i], ERR_SYNTAX, why);
 	}
 }
@@ -164,22 +165,22 @@ a_period_without_its_unit_is_refused(void **state)
 {
 	(void)state;
 	assert_refused("silence", "five minutes", ERR_SYNTAX,
-	               "\"five minutes\" is not a period for \"silence\": say a number and a unit "
-	               "(ms, s, minutes, hours, days), as in: silence = 5 minutes");
+		       "\"five minutes\" is not a period for \"silence\": say a number and a unit "
+		       "(ms, s, minutes, hours, days), as in: silence = 5 minutes");
 	assert_refused("silence", "300", ERR_SYNTAX,
-	               "\"300\" is not a period for \"silence\": say a number and a unit (ms, s, "
-	               "minutes, hours, days), as in: silence = 5 minutes");
+		       "\"300\" is not a period for \"silence\": say a number and a unit (ms, s, "
+		       "minutes, hours, days), as in: silence = 5 minutes");
 	assert_refused("silence", "5 minuets", ERR_SYNTAX,
-	               "\"5 minuets\" is not a period for \"silence\": did you mean \"minutes\"?  "
-	               "say a number and a unit (ms, s, minutes, hours, days), as in: silence = 5 "
-	               "minutes");
+		       "\"5 minuets\" is not a period for \"silence\": did you mean \"minutes\"?  "
+		       "say a number and a unit (ms, s, minutes, hours, days), as in: silence = 5 "
+		       "minutes");
 	assert_refused("silence", "10 s", ERR_LIMIT,
-	               "silence 10 s is not between 1 minute and 1 day");
-	assert_refused("silence", "0", ERR_LIMIT,
-	               "silence 0 s is not between 1 minute and 1 day");
+		       "silence 10 s is not between 1 minute and 1 day");
+	assert_refused("silence", "0", ERR_LIMIT, "silence 0 s is not between 1 minute and 1 day");
 	assert_refused("silence", "9223372036854775807 days", ERR_LIMIT,
-	               "silence 9223372036854775807 days is beyond all bounds; say a period between 1 "
-	               "minute and 1 day");
+		       "silence 9223372036854775807 days is beyond all bounds; say a period "
+		       "between 1 "
+		       "minute and 1 day");
 }
 
 static void
@@ -193,16 +194,20 @@ sizes_count_in_thousands_and_in_powers_of_two(void **state)
 	assert_int_equal(number_read("stanza", "1.5 MiB"), 1572864);
 	assert_int_equal(number_read("stanza", "20000"), 20000);
 	assert_int_equal(number_read("stanza", "20000 bytes"), 20000);
-	assert_refused("stanza", "1 GiB", ERR_LIMIT, "stanza 1 GiB is not between 10 kB and 16 MiB");
+	assert_refused("stanza", "1 GiB", ERR_LIMIT,
+		       "stanza 1 GiB is not between 10 kB and 16 MiB");
 	assert_refused("stanza", "big", ERR_SYNTAX,
-	               "\"big\" is not a size for \"stanza\": say a number and a unit (B, kB, KiB, MB, "
-	               "MiB, GB, GiB), as in: stanza = 256 KiB");
+		       "\"big\" is not a size for \"stanza\": say a number and a unit (B, kB, KiB, "
+		       "MB, "
+		       "MiB, GB, GiB), as in: stanza = 256 KiB");
 	assert_refused("stanza", "64 K", ERR_SYNTAX,
-	               "\"64 K\" is not a size for \"stanza\": say a number and a unit (B, kB, KiB, "
-	               "MB, MiB, GB, GiB), as in: stanza = 256 KiB");
+		       "\"64 K\" is not a size for \"stanza\": say a number and a unit (B, kB, "
+		       "KiB, "
+		       "MB, MiB, GB, GiB), as in: stanza = 256 KiB");
 	assert_refused("stanza", "9999999999 GiB", ERR_LIMIT,
-	               "stanza 9999999999 GiB is beyond all bounds; say a size between 10 kB and 16 "
-	               "MiB");
+		       "stanza 9999999999 GiB is beyond all bounds; say a size between 10 kB and "
+		       "16 "
+		       "MiB");
 }
 
 static void
@@ -212,8 +217,8 @@ a_choice_knows_its_words(void **state)
 	assert_int_equal(number_read("tls", "off"), 0);
 	assert_int_equal(number_read("tls", "Required"), 2);
 	assert_refused("tls", "requird", ERR_SYNTAX,
-	               "\"requird\" is not a word for \"tls\": did you mean \"required\"?  say "
-	               "\"off\", \"offered\" or \"required\", as in: tls = required");
+		       "\"requird\" is not a word for \"tls\": did you mean \"required\"?  say "
+		       "\"off\", \"offered\" or \"required\", as in: tls = required");
 }
 
 static void
