@@ -6,13 +6,13 @@
  */
 #include "loop/helper.h"
 
+#include "base/arena.h"
+
 #include <pthread.h>
 #include <signal.h>
 #include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
-
-#include "base/arena.h"
 
 struct line {
 	struct job *first, *last;

@@ -10,6 +10,10 @@
  */
 #include "loop/shard.h"
 
+#include "base/arena.h"
+#include "base/clock.h"
+#include "loop/internal.h"
+
 #include <event2/event.h>
 #include <event2/event_struct.h>
 
@@ -22,10 +26,6 @@
 #include <stdlib.h>
 #include <sys/eventfd.h>
 #include <unistd.h>
-
-#include "base/arena.h"
-#include "base/clock.h"
-#include "loop/internal.h"
 
 struct shard {
 	struct post *_Atomic posts; /* last pushed first */

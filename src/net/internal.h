@@ -4,10 +4,10 @@
  */
 #pragma once
 
-#include <gnutls/gnutls.h>
-
 #include "base/wire.h"
 #include "net/tls.h"
+
+#include <gnutls/gnutls.h>
 
 /* TLS 1.2 and 1.3, forward secrecy and AEAD only; AES-GCM first, because it is three
  * times as fast here as ChaCha20-Poly1305. */

@@ -22,6 +22,10 @@
  */
 #include "net/link.h"
 
+#include "base/clock.h"
+#include "loop/timer.h"
+#include "net/internal.h"
+
 #include <event2/event.h>
 #include <event2/event_struct.h>
 #include <gnutls/gnutls.h>
@@ -35,10 +39,6 @@
 #include <string.h>
 #include <sys/socket.h>
 #include <unistd.h>
-
-#include "base/clock.h"
-#include "loop/timer.h"
-#include "net/internal.h"
 
 #define HANDSHAKE_MS      SECONDS(30)
 #define UNSENT_MAX        (1024 * 1024)
@@ -684,12 +684,13 @@ refuse_renegotiation(struct link *link)
 static void
 shake(struct link *link)
 {
-	int code;
+	int code, patience = 100; /* with warnings, which could come without end */
 
 	take_ahead(link);
 	do
 		code = gnutls_handshake(link->session);
-	while (code < 0 && code != GNUTLS_E_AGAIN && !gnutls_error_is_fatal(code));
+	while (code < 0 && code != GNUTLS_E_AGAIN && !gnutls_error_is_fatal(code) &&
+	       --patience > 0);
 	if (code == GNUTLS_E_PREMATURE_TERMINATION)
 		end(link, LINK_CLOSED, "the peer closed during the TLS handshake");
 	else if (code < 0 && code != GNUTLS_E_AGAIN)

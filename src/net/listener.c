@@ -12,6 +12,12 @@
  */
 #include "net/listener.h"
 
+#include "base/clock.h"
+#include "base/list.h"
+#include "base/log.h"
+#include "base/table.h"
+#include "loop/timer.h"
+
 #include <event2/event.h>
 #include <event2/event_struct.h>
 
@@ -25,12 +31,6 @@
 #include <sys/stat.h>
 #include <sys/un.h>
 #include <unistd.h>
-
-#include "base/clock.h"
-#include "base/list.h"
-#include "base/log.h"
-#include "base/table.h"
-#include "loop/timer.h"
 
 #define WAITING_MAX 1024       /* connections that the kernel keeps for us */
 #define TURN_MAX    64         /* connections accepted in one turn */

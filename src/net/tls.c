@@ -15,6 +15,16 @@
  */
 #include "net/tls.h"
 
+#include "base/clock.h"
+#include "base/codec.h"
+#include "base/list.h"
+#include "base/log.h"
+#include "base/random.h"
+#include "base/table.h"
+#include "base/text.h"
+#include "loop/shard.h"
+#include "net/internal.h"
+
 #include <gnutls/abstract.h>
 #include <gnutls/crypto.h>
 #include <gnutls/gnutls.h>
@@ -27,16 +37,6 @@
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
-
-#include "base/clock.h"
-#include "base/codec.h"
-#include "base/list.h"
-#include "base/log.h"
-#include "base/random.h"
-#include "base/table.h"
-#include "base/text.h"
-#include "loop/shard.h"
-#include "net/internal.h"
 
 #define CHAIN_MAX           16
 #define SELF_SIGNED_SECONDS ((int64_t)3650 * 86400)

@@ -9,14 +9,14 @@
  */
 #include "fake/fake.h"
 
-#include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
-
 #include "base/clock.h"
 #include "base/list.h"
 #include "base/table.h"
 #include "loop/timer.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
 
 #define FIRST_FD     1000
 #define HANDSHAKE_MS SECONDS(30)

@@ -5,11 +5,11 @@
  */
 #include "fake/fake.h"
 
-#include <stdlib.h>
-#include <string.h>
-
 #include "base/clock.h"
 #include "loop/timer.h"
+
+#include <stdlib.h>
+#include <string.h>
 
 #define TURNS_MAX 1000000
 

@@ -6,16 +6,16 @@
  */
 #include "net/link.h"
 
-#include <gnutls/crypto.h>
-#include <gnutls/gnutls.h>
-#include <gnutls/x509.h>
-
 #include "base/clock.h"
 #include "base/log.h"
 #include "base/text.h"
 #include "loop/timer.h"
 #include "net/listener.h"
 #include "net/tls.h"
+
+#include <gnutls/crypto.h>
+#include <gnutls/gnutls.h>
+#include <gnutls/x509.h>
 
 #include <errno.h>
 #include <fcntl.h>

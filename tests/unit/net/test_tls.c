@@ -2,15 +2,15 @@
 /* Certificates: making, checking, changing; and what our priorities allow. */
 #include "net/tls.h"
 
-#include <gnutls/crypto.h>
-#include <gnutls/gnutls.h>
-#include <gnutls/x509.h>
-
 #include "base/clock.h"
 #include "base/log.h"
 #include "base/text.h"
 #include "loop/shard.h"
 #include "net/internal.h"
+
+#include <gnutls/crypto.h>
+#include <gnutls/gnutls.h>
+#include <gnutls/x509.h>
 
 #include <setjmp.h>
 #include <stdarg.h>
