@@ -1,0 +1,188 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: MIT
+"""Accounts, while no server runs and while one does: the same commands, the same answers."""
+
+import json
+import os
+import subprocess
+import threading
+
+from instance import STENTORCTL, SystemTest, main
+
+
+class Accounts:
+    """What must be true with and without a server."""
+
+    def ready(self):
+        raise NotImplementedError
+
+    def test_from_add_to_remove(self):
+        it = self.ready()
+        self.assertEqual(it.ask("account", "list"), [])
+        it.add("juliet", "one")
+        self.assertEqual([a["jid"] for a in it.ask("account", "list")], ["juliet@localhost"])
+        self.assertSays(it.ctl("account", "add", "juliet@localhost", "--generate"), 1, "juliet")
+
+        self.assertPassword(it, "one", True)
+        self.assertPassword(it, "two", False)
+        it.ask("account", "passwd", "juliet@localhost", "--password-file", "-", input="two\n")
+        self.assertPassword(it, "one", False)
+        self.assertPassword(it, "two", True)
+
+        it.ask("account", "disable", "juliet@localhost")
+        self.assertEqual(it.ask("account", "show", "juliet@localhost")["state"], "disabled")
+        self.assertPassword(it, "two", False)
+        it.ask("account", "enable", "juliet@localhost")
+        self.assertPassword(it, "two", True)
+
+        it.ask("account", "remove", "juliet@localhost")
+        self.assertEqual(it.ask("account", "list"), [])
+        self.assertEqual([a["state"] for a in it.ask("account", "list", "--all")], ["reserved"])
+        done = it.ctl("account", "add", "juliet@localhost", "--generate")
+        self.assertEqual(done.returncode, 1)
+
+    def assertPassword(self, it, password, right):
+        done = it.ctl("account", "check", "juliet@localhost", "--password-file", "-",
+                      input=password + "\n")
+        self.assertEqual(done.returncode, 0 if right else 1, done.stderr)
+
+    def test_a_name_can_be_free_again_at_once(self):
+        it = self.ready()
+        it.add("juliet")
+        it.ask("account", "remove", "juliet@localhost", "--reserve", "0")
+        it.add("juliet")
+
+    def test_what_is_not_there(self):
+        it = self.ready()
+        for command in ("disable", "enable", "remove", "show"):
+            self.assertSays(it.ctl("account", command, "nobody@localhost"), 1, "nobody")
+        self.assertSays(it.ctl("account", "add", "a@lcalhost", "--generate"), 1,
+                        'did you mean "localhost"')
+        self.assertSays(it.ctl("account", "list", "other.example"), 1, "other.example")
+
+    def test_what_is_no_address(self):
+        it = self.ready()
+        for word in ("localhost", "@localhost", "a b@localhost", "a@", "a@local host"):
+            done = it.ctl("account", "add", word, "--generate")
+            self.assertIn(done.returncode, (1, 2), word)
+            self.assertNotEqual(done.stderr, "")
+        self.assertSays(it.ctl("account", "add", "a@localhost/x", "--generate"), 1, "/x")
+
+    def test_names_are_prepared(self):
+        it = self.ready()
+        it.add("Juliet")
+        self.assertEqual(it.ask("account", "list")[0]["jid"], "juliet@localhost")
+        self.assertSays(it.ctl("account", "add", "JULIET@LOCALHOST", "--generate"), 1)
+
+    def test_generated_passwords_are_shown_once(self):
+        it = self.ready()
+        made = it.ask("account", "add", "juliet@localhost", "--generate")
+        self.assertRegex(made["password"], "^[a-z2-7]{20}$")
+        self.assertPassword(it, made["password"], True)
+        shown = json.dumps(it.ask("account", "show", "juliet@localhost"))
+        self.assertNotIn(made["password"], shown)
+
+    def test_passwords_come_from_files(self):
+        it = self.ready()
+        path = it.above + "/password"
+        with open(path, "w") as file:
+            file.write("from a file\nand more\n")
+        it.ask("account", "add", "juliet@localhost", "--password-file", path)
+        self.assertPassword(it, "from a file", True)
+        self.assertSays(it.ctl("account", "passwd", "juliet@localhost", "--password-file",
+                               it.above + "/absent"), 1, "absent")
+        self.assertSays(it.ctl("account", "passwd", "juliet@localhost", "--password-file", "-",
+                               input="\n"), 1, "empty")
+        self.assertSays(it.ctl("account", "passwd", "juliet@localhost"), 2, "--password-file")
+        self.assertSays(it.ctl("account", "passwd", "juliet@localhost", "--password", "x"), 2,
+                        "--password-file")
+
+    def test_lists_in_pages(self):
+        it = self.ready()
+        for i in range(7):
+            it.add("user%d" % i)
+        first = it.ask("account", "list", "--limit", "3")
+        self.assertEqual([a["jid"] for a in first], ["user%d@localhost" % i for i in range(3)])
+        rest = it.ask("account", "list", "localhost", "--after", first[-1]["jid"])
+        self.assertEqual([a["jid"] for a in rest], ["user%d@localhost" % i for i in range(3, 7)])
+        self.assertSays(it.ctl("account", "list", "--limit", "0"), 1, "--limit")
+        self.assertSays(it.ctl("account", "list", "--limit", "x"), 2, "not a number")
+
+    def test_tables_for_people(self):
+        it = self.ready()
+        it.add("juliet")
+        self.assertSays(it.ctl("account", "list"), 0, "JID", "STATE", "juliet@localhost", "enabled")
+        self.assertSays(it.ctl("account", "show", "juliet@localhost"), 0, "state:")
+
+
+class Offline(Accounts, SystemTest):
+    def ready(self):
+        return self.instance()
+
+    def test_many_at_once_take_turns(self):
+        it = self.ready()
+        it.add("first")
+        results = []
+
+        def add(i):
+            results.append(it.ctl("account", "add", "user%d@localhost" % i, "--password-file", "-",
+                                  input="x\n").returncode)
+
+        threads = [threading.Thread(target=add, args=(i,)) for i in range(4)]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+        self.assertEqual(results, [0] * 4)
+        self.assertEqual(len(it.ask("account", "list")), 5)
+
+    def test_the_server_sees_what_was_done_without_it(self):
+        it = self.ready()
+        it.add("juliet", "one")
+        it.start()
+        self.assertEqual(len(it.ask("account", "list")), 1)
+        self.assertPassword(it, "one", True)
+        it.ask("account", "passwd", "juliet@localhost", "--password-file", "-", input="two\n")
+        self.assertEqual(it.stop(), 0)
+        self.assertPassword(it, "two", True)
+
+
+class Online(Accounts, SystemTest):
+    def ready(self):
+        it = self.instance()
+        it.start()
+        return it
+
+
+class Terminal(SystemTest):
+    def test_a_prompt_asks_twice_and_shows_nothing(self):
+        import pty
+
+        it = self.instance()
+        for said, code in ((b"secret\nsecret\n", 0), (b"secret\nsecre\n", 1)):
+            it.ctl("account", "remove", "juliet@localhost", "--reserve", "0")
+            pid, fd = pty.fork()
+            if pid == 0:
+                os.execv(STENTORCTL, [STENTORCTL, "-c", it.conf, "account", "add",
+                                      "juliet@localhost"])
+            heard = b""
+            for part in said.splitlines(keepends=True):
+                while not heard.endswith(b": "):
+                    heard += os.read(fd, 1024)
+                os.write(fd, part)
+                heard += b"|"
+            try:
+                while True:
+                    more = os.read(fd, 1024)
+                    if not more:
+                        break
+                    heard += more
+            except OSError:
+                pass
+            status = os.waitpid(pid, 0)[1]
+            self.assertEqual(os.waitstatus_to_exitcode(status), code, heard)
+            self.assertNotIn(b"secre", heard)
+
+
+if __name__ == "__main__":
+    main()
