@@ -26,9 +26,16 @@ struct stream_here {
 	struct tls_context *tls;
 	bool configured;
 	struct list streams; /* struct stream */
-	unsigned count;
-	uint32_t accepted; /* streams so far: their numbers */
+	unsigned count, bound;
+	unsigned unfinished; /* streams that keep a parser */
+	bool leaving;        /* the server stops: who comes is sent away */
+	char *other_host;    /* where to; NULL: nowhere */
+	uint32_t accepted;   /* streams so far: their numbers */
 	uint64_t logins, failures;
 	struct tally *tallies; /* TALLY_ROWS * TALLY_WAYS */
 };
 struct stream_here *stream_here(void);
+
+struct stream;
+/* Says goodbye because the server stops. */
+void streams_end(struct stream *stream);

@@ -49,6 +49,8 @@ const struct option stream_options[] = {
 		      PERIOD_HOURS(1), "how long a client may take nothing of what waits for it"),
 	OPTION_PERIOD(struct stream_settings, unfinished, PERIOD_SECONDS(60), PERIOD_SECONDS(5),
 		      PERIOD_HOURS(1), "how long a client may take for one stanza"),
+	OPTION_NUMBER(struct stream_settings, unfinished_most, 10000, 100, 10000000,
+		      "how many clients a shard may have in the middle of a stanza"),
 	OPTION_PERIOD(struct stream_settings, keepalive, 0, 0, PERIOD_DAYS(1),
 		      "after which silence a space is sent to keep the connection open; 0: never"),
 	OPTION_PERIOD(struct stream_settings, drain, PERIOD_SECONDS(10), PERIOD_SECONDS(1),

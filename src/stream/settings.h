@@ -39,6 +39,7 @@ struct stream_settings {
 	int64_t unsent;
 	int64_t stalled;
 	int64_t unfinished;
+	int64_t unfinished_most;
 	int64_t keepalive;
 	int64_t drain;
 	const char *see_other_host; /* NULL: none */

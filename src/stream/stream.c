@@ -59,6 +59,8 @@ static void feed(struct stream *stream);
 static void work(void *arg);
 static void look(struct stream *stream);
 static void set_reading(struct stream *stream, bool on);
+static void finished(struct stream *stream);
+static void unfinished(struct stream *stream);
 static void secure(struct stream *stream);
 static void goodbye(struct stream *stream);
 static void depart(struct stream *stream);
@@ -97,6 +99,7 @@ stream_enter(struct stream *stream, enum stream_state next)
 	must(stream_has_road(stream->state, next));
 	log_debug(&stream->log, "%s -> %s", stream_state_name(stream->state),
 		  stream_state_name(next));
+	stream_here()->bound += (next == BOUND) - (unsigned)(stream->state == BOUND);
 	stream->state = next;
 	if (next == ADMITTED)
 		stream_more_time(stream);
@@ -191,6 +194,8 @@ stream_start(struct stream *stream, const struct stream_kind *kind, int fd, bool
 	stream_more_time(stream);
 	if (direct)
 		stream_enter(stream, SECURING);
+	if (here->leaving)
+		streams_end(stream);
 	look(stream);
 }
 
@@ -398,7 +403,7 @@ parser_element(void *listener, struct element *element, struct arena *arena)
 {
 	struct stream *stream = listener;
 
-	stream->unfinished_since = 0;
+	finished(stream);
 	add_lang(stream, element, arena);
 	stream->kind->heard(stream, element, arena);
 	if (stream->restarting || !may_hear(stream))
@@ -458,6 +463,30 @@ find_parser(struct stream *stream)
 	return parser_borrow(stream->root, &parser_listener, stream, &limits);
 }
 
+/* Nothing is begun that is not complete. */
+static void
+finished(struct stream *stream)
+{
+	if (stream->unfinished_since == 0)
+		return;
+	stream->unfinished_since = 0;
+	stream_here()->unfinished--;
+}
+
+/* The turn is over, and there is half an element or a header: it keeps a parser. */
+static void
+unfinished(struct stream *stream)
+{
+	const struct stream_settings *settings = stream_settings();
+
+	stream->unfinished_since = now_ms();
+	if (++stream_here()->unfinished > settings->unfinished_most)
+		stream_close(stream, STREAM_RESOURCE_CONSTRAINT,
+			     "too many clients are in the middle of a stanza");
+	else if (stream->state == BOUND)
+		timer_start(&stream->timer, settings->unfinished, time_up, stream);
+}
+
 static void
 return_parser(struct stream *stream)
 {
@@ -465,7 +494,7 @@ return_parser(struct stream *stream)
 		parser_return(stream->parser);
 	stream->parser = NULL;
 	stream->stopped = false;
-	stream->unfinished_since = 0;
+	finished(stream);
 }
 
 static bool
@@ -623,11 +652,8 @@ look(struct stream *stream)
 	set_reading(stream, hear && stream->leftover == NULL);
 	if (stream->state == SECURING)
 		secure(stream);
-	if (stream->parser != NULL && stream->root != NULL && stream->unfinished_since == 0) {
-		stream->unfinished_since = now_ms();
-		if (stream->state == BOUND)
-			timer_start(&stream->timer, stream_settings()->unfinished, time_up, stream);
-	}
+	if (stream->parser != NULL && stream->unfinished_since == 0)
+		unfinished(stream);
 }
 
 static void
@@ -887,6 +913,8 @@ arrived(void *arg)
 	}
 	stream->log.parent = &stream->domain->log;
 	stream->kind->arrived(stream);
+	if (stream_here()->leaving)
+		streams_end(stream);
 	stream_wake(stream);
 }
 
@@ -922,65 +950,4 @@ size_t
 stream_unsent(const struct stream *stream)
 {
 	return stream->outbox.bytes + (stream->link != NULL ? link_unsent(stream->link) : 0);
-}
-
-/* --- all of them --- */
-
-unsigned
-streams_count(void)
-{
-	return stream_here()->count;
-}
-
-struct stream *
-stream_next(const struct stream *before)
-{
-	struct list *streams = &stream_here()->streams;
-	struct list *next = before != NULL ? before->place.next : streams->next;
-
-	return next == streams ? NULL : LIST_ITEM(next, struct stream, place);
-}
-
-void
-streams_shutdown(const char *other_host)
-{
-	struct stream *stream;
-
-	LIST_EACH (&stream_here()->streams, stream, struct stream, place) {
-		if (other_host != NULL)
-			stream_close(stream, STREAM_SEE_OTHER_HOST, other_host);
-		else
-			stream_close(stream, STREAM_SYSTEM_SHUTDOWN, NULL);
-	}
-}
-
-void
-streams_host_gone(const struct domain *domain)
-{
-	struct stream *stream;
-
-	LIST_EACH (&stream_here()->streams, stream, struct stream, place) {
-		if (stream->domain != domain)
-			continue;
-		stream_close(stream, STREAM_HOST_GONE, "this domain is no longer served");
-		stream->domain = NULL;
-		stream->log.parent = &log_root;
-	}
-}
-
-void
-streams_numbers(struct stream_numbers *numbers)
-{
-	struct stream_here *here = stream_here();
-	struct stream *stream;
-
-	*numbers = (struct stream_numbers) {
-		.streams = here->count,
-		.accepted = here->accepted,
-		.logins = here->logins,
-		.failed_logins = here->failures,
-	};
-	LIST_EACH (&here->streams, stream, struct stream, place)
-		if (stream->state == BOUND)
-			numbers->bound++;
 }

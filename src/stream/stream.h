@@ -157,8 +157,8 @@ size_t stream_unsent(const struct stream *stream);
 unsigned streams_count(void);
 /* The next one; NULL at the end.  Start with NULL. */
 struct stream *stream_next(const struct stream *before);
-/* Says goodbye to all: see-other-host when `other_host` is given, else system-shutdown.
- * Wait for streams_count to be 0. */
+/* The server stops: says goodbye to all, and to all that come: see-other-host when
+ * `other_host` is given, else system-shutdown.  Wait for streams_count to be 0. */
 void streams_shutdown(const char *other_host);
 /* A domain is about to go: its streams hear host-gone and forget it. */
 void streams_host_gone(const struct domain *domain);

@@ -14,7 +14,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
 static enum outcome
 on_element(void *self, struct client *client, struct session *session,
-           const struct element *element)
+	   const struct element *element)
 {
 	(void)self;
 	(void)session;
@@ -25,7 +25,10 @@ on_element(void *self, struct client *client, struct session *session,
 }
 
 static const struct element_rule rule = {
-	ELEMENT_SECURED | ELEMENT_ADMITTED | ELEMENT_BOUND, NS_CLIENT, "iq", on_element,
+	ELEMENT_SECURED | ELEMENT_ADMITTED | ELEMENT_BOUND,
+	NS_CLIENT,
+	"iq",
+	on_element,
 };
 
 static void

@@ -734,6 +734,7 @@ stage_open(void)
 	stage_domain_settings.sessions_max = 0;
 	for (unsigned i = 0; i < STAGE_SHARDS; i++) {
 		stage_shard = i;
+		stream_here()->leaving = false;
 		memset(stream_here()->tallies, 0, TALLY_ROWS * TALLY_WAYS * sizeof(struct tally));
 	}
 	stage_settings(TLS_REQUIRED);
@@ -754,7 +755,8 @@ stage_is_clean(void)
 {
 	for (unsigned i = 0; i < STAGE_SHARDS; i++) {
 		stage_shard = i;
-		if (streams_count() != 0 || stage_shards[i].posts != NULL ||
+		if (streams_count() != 0 || stream_here()->bound != 0 ||
+		    stream_here()->unfinished != 0 || stage_shards[i].posts != NULL ||
 		    stage_shards[i].ends != NULL)
 			return false;
 	}

@@ -940,6 +940,41 @@ shutdown_ends_all_streams_and_keeps_sessions_for_who_resumes(void **state)
 }
 
 static void
+who_comes_while_the_server_stops_is_sent_away(void **state)
+{
+	(void)state;
+	streams_shutdown("b.capulet.example");
+	stage_client(false);
+	ASSERT_SAID("version='1.0' xml:lang='en'><stream:error><see-other-host");
+	assert_true(stage_link->closing);
+}
+
+static void
+only_so_many_may_be_in_the_middle_of_a_stanza(void **state)
+{
+	struct stream_settings settings = *stream_settings();
+	struct link *first;
+
+	(void)state;
+	settings.unfinished_most = 1;
+	streams_apply(&settings, (struct tls_context *)1);
+	stage_bound_client();
+	hears("<message>");
+	first = stage_link;
+	stage_client(false);
+	hears("<stream");
+	ASSERT_SAID("<resource-constraint");
+	stage_hang_up();
+	stage_client(false);
+	hears(STAGE_HEADER);
+	ASSERT_SAID("<starttls");
+	stage_hang_up();
+	stage_link = first;
+	hears("</message>");
+	assert_string_equal(stage_heard.bytes, "<message xml:lang='it'/>");
+}
+
+static void
 a_client_can_be_sent_to_another_host(void **state)
 {
 	(void)state;
@@ -1057,6 +1092,8 @@ main(void)
 		TEST(goodbye_works_at_every_stage),
 		TEST(nothing_is_heard_behind_goodbye),
 		TEST(shutdown_ends_all_streams_and_keeps_sessions_for_who_resumes),
+		TEST(who_comes_while_the_server_stops_is_sent_away),
+		TEST(only_so_many_may_be_in_the_middle_of_a_stanza),
 		TEST(a_client_can_be_sent_to_another_host),
 		TEST(the_end_of_a_domain_is_told),
 		TEST(a_space_keeps_a_silent_connection_open_when_asked_to),
