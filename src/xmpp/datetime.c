@@ -2,6 +2,8 @@
 /* XEP-0082 by its own calendar: no locale, no time zone of the machine, no leap seconds. */
 #include "xmpp/datetime.h"
 
+#include <stdio.h>
+
 #define DAY_SECONDS 86400
 #define FIRST_DAY   -719162 /* 0001-01-01 */
 #define LAST_DAY    2932896 /* 9999-12-31 */
@@ -31,8 +33,8 @@ year_start(int year)
 
 /* --- writing --- */
 
-static const char *
-write_time(struct arena *arena, int64_t seconds, int ms)
+static void
+write_time(char out[DATETIME_MAX], int64_t seconds, int ms)
 {
 	int64_t days = seconds / DAY_SECONDS;
 	int rest = (int)(seconds % DAY_SECONDS), year, month = 12, day;
@@ -62,18 +64,12 @@ write_time(struct arena *arena, int64_t seconds, int ms)
 		fraction[2] = (char)('0' + ms / 10 % 10);
 		fraction[3] = (char)('0' + ms % 10);
 	}
-	return arena_format(arena, "%04d-%02d-%02dT%02d:%02d:%02d%sZ", year, month, day + 1,
-			    rest / 3600, rest / 60 % 60, rest % 60, fraction);
+	(void)snprintf(out, DATETIME_MAX, "%04d-%02d-%02dT%02d:%02d:%02d%sZ", year, month, day + 1,
+		       rest / 3600, rest / 60 % 60, rest % 60, fraction);
 }
 
-const char *
-datetime_seconds(struct arena *arena, int64_t seconds)
-{
-	return write_time(arena, seconds, -1);
-}
-
-const char *
-datetime_ms(struct arena *arena, int64_t unix_ms)
+void
+datetime_write(char out[DATETIME_MAX], int64_t unix_ms, bool with_ms)
 {
 	int64_t seconds = unix_ms / 1000;
 	int ms = (int)(unix_ms % 1000);
@@ -82,7 +78,25 @@ datetime_ms(struct arena *arena, int64_t unix_ms)
 		ms += 1000;
 		seconds--;
 	}
-	return write_time(arena, seconds, ms);
+	write_time(out, seconds, with_ms ? ms : -1);
+}
+
+const char *
+datetime_seconds(struct arena *arena, int64_t seconds)
+{
+	char *out = arena_bytes(arena, DATETIME_MAX);
+
+	write_time(out, seconds, -1);
+	return out;
+}
+
+const char *
+datetime_ms(struct arena *arena, int64_t unix_ms)
+{
+	char *out = arena_bytes(arena, DATETIME_MAX);
+
+	datetime_write(out, unix_ms, true);
+	return out;
 }
 
 /* --- reading --- */

@@ -31,8 +31,7 @@ form_new(struct arena *arena, const char *type, const char *form_type_)
 
 	element_set(arena, form, "type", type);
 	if (form_type_ != NULL)
-		element_set(arena, form_add(arena, form, "FORM_TYPE", form_type_), "type",
-			    "hidden");
+		form_add(arena, form, "FORM_TYPE", "hidden", NULL, form_type_);
 	return form;
 }
 
@@ -43,11 +42,14 @@ form_add_value(struct arena *arena, struct element *field, const char *value)
 }
 
 struct element *
-form_add(struct arena *arena, struct element *form, const char *var, const char *value)
+form_add(struct arena *arena, struct element *form, const char *var, const char *type,
+	 const char *label, const char *value)
 {
 	struct element *field = element_add(arena, form, NS_DATA, "field");
 
 	element_set(arena, field, "var", var);
+	element_set(arena, field, "type", type);
+	element_set(arena, field, "label", label);
 	if (value != NULL)
 		form_add_value(arena, field, value);
 	return field;
@@ -57,12 +59,10 @@ struct element *
 form_add_field(struct arena *arena, struct element *form, const struct form_field *declared,
 	       const char *value)
 {
-	struct element *field =
-		form_add(arena, form, declared->var, value != NULL ? value : declared->value);
+	struct element *field = form_add(arena, form, declared->var, types[declared->type].name,
+					 declared->label, value != NULL ? value : declared->value);
 	const struct form_option *option = declared->options;
 
-	element_set(arena, field, "type", types[declared->type].name);
-	element_set(arena, field, "label", declared->label);
 	if (declared->required)
 		element_add(arena, field, NS_DATA, "required");
 	for (; option != NULL && option->value != NULL; option++) {

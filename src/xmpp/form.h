@@ -50,9 +50,10 @@ struct form_field {
 /* `type`: "form", "submit", "result", "cancel".  `form_type` becomes a hidden field;
  * NULL: none. */
 PUBLIC struct element *form_new(struct arena *arena, const char *type, const char *form_type);
-/* Adds a field with one value (NULL: none), and no type: for "submit" and "result". */
+/* Adds a field; NULL for what it does not have.  A "submit" or "result" needs `var` and
+ * `value` only. */
 PUBLIC struct element *form_add(struct arena *arena, struct element *form, const char *var,
-				const char *value);
+				const char *type, const char *label, const char *value);
 /* Adds a field as it is declared; `value` NULL: the declared default. */
 PUBLIC struct element *form_add_field(struct arena *arena, struct element *form,
 				      const struct form_field *field, const char *value);

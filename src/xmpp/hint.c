@@ -14,7 +14,7 @@ static const struct {
 };
 
 unsigned
-hint_read(const struct element *message)
+hints_read(const struct element *message)
 {
 	unsigned found = 0;
 

@@ -12,4 +12,4 @@ enum hint {
 };
 
 /* The hints of a message, ored. */
-PUBLIC unsigned hint_read(const struct element *message);
+PUBLIC unsigned hints_read(const struct element *message);

@@ -93,6 +93,10 @@ the_order_of_what_comes_does_not_matter(void **state)
 	assert_string_not_equal(caps_ver(*state, info(*state, FEATURES PSI), "sha-256", NULL), a);
 }
 
+#define TWO_TYPES                                                                        \
+	"<x xmlns='jabber:x:data'><field var='FORM_TYPE' type='hidden'><value>a</value>" \
+	"<value>b</value></field></x>"
+
 static void
 what_is_there_twice_is_ill_formed(void **state)
 {
@@ -100,8 +104,7 @@ what_is_there_twice_is_ill_formed(void **state)
 		PSI PSI,
 		FEATURES "<feature var='http://jabber.org/protocol/muc'/>",
 		FORM FORM,
-		"<x xmlns='jabber:x:data'><field var='FORM_TYPE' type='hidden'><value>a</value>"
-		"<value>b</value></field></x>",
+		TWO_TYPES,
 		"<identity category='a' type='b'/><identity category='a' type='b' name=''/>",
 	};
 

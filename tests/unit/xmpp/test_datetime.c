@@ -47,6 +47,7 @@ known_times_are_written_and_read(void **state)
 		{ -62135596800000, "0001-01-01T00:00:00.000Z" },
 		{ 253402300799999, "9999-12-31T23:59:59.999Z" },
 	};
+	char text[DATETIME_MAX];
 
 	for (size_t i = 0; i < COUNT(rows); i++) {
 		int64_t ms = 7;
@@ -56,6 +57,10 @@ known_times_are_written_and_read(void **state)
 		assert_true(ms == rows[i].ms);
 	}
 	assert_string_equal(datetime_seconds(*state, 1031699305), "2002-09-10T23:08:25Z");
+	datetime_write(text, 1031699305123, true);
+	assert_string_equal(text, "2002-09-10T23:08:25.123Z");
+	datetime_write(text, -1, false);
+	assert_string_equal(text, "1969-12-31T23:59:59Z");
 	assert_string_equal(datetime_seconds(*state, -1), "1969-12-31T23:59:59Z");
 }
 

@@ -101,10 +101,10 @@ static void
 a_result_has_plain_fields(void **state)
 {
 	struct element *form = form_new(*state, "result", NULL);
-	struct element *field = form_add(*state, form, "a", "1");
+	struct element *field = form_add(*state, form, "a", NULL, NULL, "1");
 
 	form_add_value(*state, field, "2");
-	form_add(*state, form, "b", NULL);
+	form_add(*state, form, "b", NULL, NULL, NULL);
 	assert_string_equal(xml_text(*state, form, NULL),
 			    "<x xmlns='jabber:x:data' type='result'><field var='a'><value>1</value>"
 			    "<value>2</value></field><field var='b'/></x>");

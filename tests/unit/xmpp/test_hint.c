@@ -42,14 +42,14 @@ parsed(struct arena *arena, const char *text)
 static void
 hints_are_bits(void **state)
 {
-	assert_int_equal(hint_read(
+	assert_int_equal(hints_read(
 				 parsed(*state,
 					"<message xmlns='jabber:client'><body>x</body></message>")),
 			 0);
-	assert_int_equal(hint_read(parsed(*state, "<message xmlns='jabber:client'>"
-						  "<store xmlns='urn:xmpp:hints'/></message>")),
+	assert_int_equal(hints_read(parsed(*state, "<message xmlns='jabber:client'>"
+						   "<store xmlns='urn:xmpp:hints'/></message>")),
 			 HINT_STORE);
-	assert_int_equal(hint_read(
+	assert_int_equal(hints_read(
 				 parsed(*state,
 					"<message xmlns='jabber:client'>"
 					"<no-copy xmlns='urn:xmpp:hints'/><body/>"
@@ -62,11 +62,11 @@ hints_are_bits(void **state)
 static void
 what_only_looks_like_a_hint_is_none(void **state)
 {
-	assert_int_equal(hint_read(parsed(*state,
-					  "<message xmlns='jabber:client'><store/>"
-					  "<store xmlns='urn:x'/>"
-					  "<x xmlns='urn:x'><store xmlns='urn:xmpp:hints'/></x>"
-					  "<stores xmlns='urn:xmpp:hints'/></message>")),
+	assert_int_equal(hints_read(parsed(*state,
+					   "<message xmlns='jabber:client'><store/>"
+					   "<store xmlns='urn:x'/>"
+					   "<x xmlns='urn:x'><store xmlns='urn:xmpp:hints'/></x>"
+					   "<stores xmlns='urn:xmpp:hints'/></message>")),
 			 0);
 }
 
