@@ -123,7 +123,6 @@ made(void *ctx, const struct err *err)
 		                err->kind == ERR_SYNTAX                             ? NOT_ACCEPTABLE :
 		                                          INTERNAL_SERVER_ERROR,
 		                err->text);
-	client_release(applying->client);
 	free(applying->id);
 	free(applying);
 	arena_drop(arena);
@@ -159,12 +158,12 @@ apply(struct registering *self, struct client *client, const struct element *iq,
 	if (refused == PASS) {
 		registrar->count++;
 		applying = zalloc(sizeof *applying);
-		applying->client = client_keep(client);
+		applying->client = client;
 		applying->id = copy_text(id);
 		account_make(client->domain, &who, password, made, applying);
 	}
 	arena_drop(arena);
-	return DONE;
+	return refused == PASS ? LATER : DONE;
 }
 
 static enum outcome

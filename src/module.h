@@ -80,6 +80,7 @@
 #include "xmpp/condition.h"
 #include "xmpp/datetime.h"
 #include "xmpp/delay.h"
+#include "xmpp/digest.h"
 #include "xmpp/form.h"
 #include "xmpp/hint.h"
 #include "xmpp/jid.h"

@@ -36,10 +36,6 @@ struct client_ops {
 	void (*on_settled)(struct client *client, void (*fn)(void *ctx), void *ctx);
 	/* The stream goes on as the carrier of a session that exists (resumption). */
 	void (*adopt)(struct client *client, struct session *session);
-	/* Keeps the client alive for a step of the module's; a stream that has closed
-	 * meanwhile takes what is said and forgets it.  Each keep needs a release. */
-	struct client *(*keep)(struct client *client);
-	void (*release)(struct client *client);
 	/* The address it comes from: "192.0.2.7". */
 	const char *(*peer)(const struct client *client, char out[64]);
 };
@@ -48,16 +44,4 @@ static inline void
 client_say(struct client *client, const struct element *element)
 {
 	client->ops->say(client, element);
-}
-
-static inline struct client *
-client_keep(struct client *client)
-{
-	return client->ops->keep(client);
-}
-
-static inline void
-client_release(struct client *client)
-{
-	client->ops->release(client);
 }

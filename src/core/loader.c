@@ -127,6 +127,23 @@ open_folder(const char *folder, struct err *err)
 	return good;
 }
 
+/* Several folders may be named, with ':' between them. */
+static bool
+open_folders(const char *folders, struct err *err)
+{
+	bool good = true;
+
+	while (good && *folders != '\0') {
+		size_t length = strcspn(folders, ":");
+		char *folder = copy_bytes(folders, length);
+
+		good = open_folder(folder, err);
+		free(folder);
+		folders += length + (folders[length] == ':');
+	}
+	return good;
+}
+
 static void
 make_sections(void)
 {
@@ -158,10 +175,10 @@ loader_open(const char *folder, struct err *err)
 	for (unsigned i = 0; static_modules[i] != NULL; i++)
 		if (!take(static_modules[i], NULL, static_modules[i]->name, err))
 			return false;
-	(void)open_folder;
+	(void)open_folders;
 	(void)folder;
 #else
-	if (!open_folder(folder, err)) {
+	if (!open_folders(folder, err)) {
 		loader_close();
 		return false;
 	}
