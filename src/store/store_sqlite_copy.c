@@ -22,7 +22,7 @@
 #include "store/internal.h"
 #include "store/sqlite.h"
 
-#define BUSY_MS    5000
+#define BUSY_MS 2000
 #define COPIES_MAX 100
 
 static const char versions_sql[] =
