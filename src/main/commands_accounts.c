@@ -117,7 +117,9 @@ run_remove(struct call *call)
 	}
 	asked = asked_new(call, "removed");
 	if (asked != NULL)
-		account_erase(asked->domain, asked->who, days * DAY_MS, account_changed, asked);
+		/* A reservation lasts to the end of its last second; none must be over already. */
+		account_erase(asked->domain, asked->who, days > 0 ? days * DAY_MS : -1000,
+			      account_changed, asked);
 }
 
 static void

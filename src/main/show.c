@@ -113,6 +113,8 @@ show_table(struct text *out, const json_t *rows, size_t indent)
 		value = json_object_get(row, names[c]);
 		if (value != NULL)
 			add_value(&cell, value);
+		if (value != NULL && !json_is_integer(value) && !json_is_null(value))
+			numbers[c] = false;
 		wide = cell.length > 0 ? width(cell.bytes) : 0;
 		if (wide > widths[c])
 			widths[c] = wide < WIDTH_MAX ? wide : WIDTH_MAX;

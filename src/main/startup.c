@@ -259,6 +259,7 @@ static bool
 startup_open(struct text *faults)
 {
 	struct conf *conf = server.conf;
+	struct text notes = { 0 };
 	struct err err;
 
 	server.data = settings_data(conf);
@@ -276,7 +277,11 @@ startup_open(struct text *faults)
 	if (!log_apply(conf, &err))
 		fault(faults, &err);
 	certificates_open(conf, faults);
-	server.store = startup_store(conf, faults);
+	if (faults->length > 0)
+		check_store(conf, faults, &notes);	/* look, but change nothing */
+	else
+		server.store = startup_store(conf, faults);
+	text_clear(&notes);
 	if (server.store != NULL && !credentials_open(server.store, &err))
 		fault(faults, &err);
 	if (!signals_open(&err))

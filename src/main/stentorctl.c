@@ -236,6 +236,9 @@ tell_failure(const struct asked *asked, const json_t *answer)
 		faults_tell(answer);
 		complain(error ? error : "the command failed");
 	}
+	if ((asked->command->flags & COMMAND_LOCAL) != 0 &&
+	    (text_is(kind, "syntax") || text_is(kind, "limit")))
+		return USAGE;
 	return text_is(kind, "usage") ? USAGE : FAILED_;
 }
 

@@ -155,7 +155,7 @@ class Client:
         self.hear("</stream:features>")
         proof = base64.b64encode(("\0%s\0%s" % (name, password)).encode()).decode()
         self.say("<auth xmlns='urn:ietf:params:xml:ns:xmpp-sasl' mechanism='PLAIN'>%s</auth>" % proof)
-        self.hear("<success")
+        self.hear_one("<success", "<failure")
         self.heard = ""
         self.say(self.header)
         self.hear("</stream:features>")
@@ -169,16 +169,23 @@ class Client:
         self.socket.sendall(text.encode())
 
     def hear(self, until):
-        """All that came, when `until` is in it; at the end of the stream, what there is."""
+        """All that came, when `until` is in it."""
         self.socket.settimeout(PATIENCE)
         while until not in self.heard:
             more = self.socket.recv(65536)
             if not more:
-                if until == "":
-                    break
                 raise AssertionError("the stream ended before %r: %s" % (until, self.heard))
             self.heard += more.decode()
         return self.heard
+
+    def hear_one(self, good, bad):
+        self.socket.settimeout(PATIENCE)
+        while good not in self.heard:
+            more = self.socket.recv(65536)
+            if not more or bad in self.heard + more.decode():
+                self.socket.close()
+                raise AssertionError("not %s: %s" % (good, self.heard + more.decode()))
+            self.heard += more.decode()
 
     def hear_all(self):
         self.socket.settimeout(PATIENCE)

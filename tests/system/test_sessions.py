@@ -24,7 +24,9 @@ class Sessions(SystemTest):
         everybody = ["%s@localhost/test" % name for name in self.names]
         self.assertEqual(self.jids("list"), everybody)
         self.assertEqual(self.jids("list", "localhost"), everybody)
-        self.assertEqual(self.jids("list", "--limit", "2"), everybody[:2])
+        some = self.jids("list", "--limit", "2")
+        self.assertEqual(len(some), 2)
+        self.assertLessEqual(set(some), set(everybody))
         self.assertSays(self.it.ctl("session", "list", "b.example"), 1, "b.example")
         status = self.it.ask("status")
         self.assertEqual((status["sessions"], status["streams"], status["shards"]), (6, 6, 3))
