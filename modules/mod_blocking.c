@@ -157,6 +157,8 @@ on_arriving(void *self, struct stanza *stanza)
 	if (!names(account_corner(stanza->account, self), &stanza->from) ||
 	    jid_equal_bare(&stanza->from, stanza->account->jid))
 		return PASS;
+	if (stanza->type == TYPE_ERROR && stanza->flag_private)
+		return PASS;	/* our own server says it, in their name */
 	if (stanza->kind == STANZA_PRESENCE || stanza->type == TYPE_ERROR ||
 	    stanza->type == TYPE_RESULT || stanza->type == TYPE_GROUPCHAT)
 		return DONE;
@@ -173,7 +175,7 @@ on_leaving(void *self, struct stanza *stanza)
 	if (stanza->type == TYPE_ERROR || stanza->type == TYPE_RESULT ||
 	    stanza->type == TYPE_UNAVAILABLE)
 		return DONE;
-	return stanza_error_with(stanza, NOT_ACCEPTABLE, NULL,
+	return stanza_error_with(stanza, NOT_ACCEPTABLE, "cancel", NULL,
 	                         element_new(stanza->arena, NS_BLOCKING_ERRORS, "blocked"));
 }
 

@@ -158,7 +158,7 @@ on_fallback(void *self, struct stanza *stanza)
 		return DONE;
 	kept = element_copy(stanza->arena, stanza->element);
 	element_put(kept, delay_element(stanza->arena, account->domain->name, now_unix_ms(), NULL));
-	text = xml_text(stanza->arena, kept, NS_CLIENT);
+	text = xml_text(stanza->arena, kept, NULL);
 	if (queue->count >= offline->messages_max ||
 	    queue->bytes + (int64_t)strlen(text) > offline->bytes_max)
 		return stanza_error(stanza, SERVICE_UNAVAILABLE,

@@ -330,10 +330,10 @@ turn_away(struct account *account, struct stanza *stanza)
 	if (stanza->kind == STANZA_PRESENCE)
 		;
 	else if (account->state == ACCOUNT_UNKNOWN)
-		router_bounce(stanza, INTERNAL_SERVER_ERROR, "the account cannot be read now",
+		router_bounce(stanza, INTERNAL_SERVER_ERROR, NULL, "the account cannot be read now",
 			      NULL);
 	else
-		router_bounce(stanza, SERVICE_UNAVAILABLE, NULL, NULL);
+		router_bounce(stanza, SERVICE_UNAVAILABLE, NULL, NULL, NULL);
 	stanza_drop(stanza);
 }
 
@@ -401,14 +401,15 @@ account_arrive(struct domain *domain, struct stanza *stanza)
 		 * contact list of cold accounts is not worth a hundred reads a login. */
 		if (stanza->kind == STANZA_PRESENCE &&
 		    (stanza->type == TYPE_AVAILABLE || stanza->type == TYPE_UNAVAILABLE ||
-		     stanza->type == TYPE_ERROR)) {
+		     stanza->type == TYPE_ERROR ||
+		     (stanza->type == TYPE_PROBE && domain_find(stanza->from.domain) != NULL))) {
 			stanza_drop(stanza);
 			return;
 		}
 		account = account_bring(domain, &stanza->to);
 	}
 	if (account->lane_count >= LANE_MAX) {
-		router_bounce(stanza, RESOURCE_CONSTRAINT, "too much waits for this account", NULL);
+		router_bounce(stanza, RESOURCE_CONSTRAINT, NULL, "too much waits for this account", NULL);
 		stanza_drop(stanza);
 		return;
 	}

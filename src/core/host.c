@@ -83,6 +83,6 @@ host_arrive(struct hosted *hosted, struct stanza *stanza)
 {
 	stanza->domain = hosted->instance->domain;
 	if (hosted->host->arriving(hosted->instance->self, stanza) == PASS)
-		router_bounce(stanza, SERVICE_UNAVAILABLE, NULL, NULL);
+		router_bounce(stanza, SERVICE_UNAVAILABLE, NULL, NULL, NULL);
 	stanza_drop(stanza);
 }

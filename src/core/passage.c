@@ -219,7 +219,7 @@ committed(void *ctx, enum stored result)
 	}
 	/* What could not be kept goes back: the sender knows, and may try again. */
 	if (result != STORE_OK) {
-		router_bounce(stanza, RESOURCE_CONSTRAINT, "it cannot be stored now", NULL);
+		router_bounce(stanza, RESOURCE_CONSTRAINT, NULL, "it cannot be stored now", NULL);
 		account_reload(commit->account);
 	}
 	account_drop(commit->account);
@@ -276,7 +276,7 @@ carry_out(struct stanza *stanza)
 		break;
 	case VERDICT_STORE:
 	case VERDICT_REFUSE:
-		router_bounce(stanza, stanza->plan->condition, NULL, NULL);
+		router_bounce(stanza, stanza->plan->condition, NULL, NULL, NULL);
 		finish(stanza, NULL);
 		break;
 	case VERDICT_HANDLE:
@@ -364,7 +364,7 @@ out_walk(struct stanza *stanza)
 			return;
 		}
 	}
-	router_bounce(stanza, REMOTE_SERVER_NOT_FOUND, "this server does not talk to others yet",
+	router_bounce(stanza, REMOTE_SERVER_NOT_FOUND, NULL, "this server does not talk to others yet",
 		      NULL);
 	stanza_drop(stanza);
 }

@@ -181,7 +181,7 @@ became_available(struct session *session, struct stanza *stanza)
 	int8_t priority;
 
 	if (!read_priority(&priority, stanza->element, stanza->arena)) {
-		router_bounce(stanza, BAD_REQUEST, "a priority is a number from -128 to 127", NULL);
+		router_bounce(stanza, BAD_REQUEST, NULL, "a priority is a number from -128 to 127", NULL);
 		return;
 	}
 	arena = arena_new();
@@ -319,7 +319,7 @@ outbound_stored(void *ctx, enum stored result)
 	struct account *account = outbound->account;
 
 	if (result != STORE_OK) {
-		router_bounce(stanza, RESOURCE_CONSTRAINT, "it cannot be stored now", NULL);
+		router_bounce(stanza, RESOURCE_CONSTRAINT, NULL, "it cannot be stored now", NULL);
 	} else {
 		if (outbound->no_longer_from)
 			show_presence(account, &stanza->to, false);
@@ -366,7 +366,7 @@ subscription_left(struct stanza *stanza)
 	}
 	if (account->roster->count >= (unsigned)account->domain->settings->roster_max &&
 	    before == NULL) {
-		router_bounce(stanza, RESOURCE_CONSTRAINT, "the roster is full", NULL);
+		router_bounce(stanza, RESOURCE_CONSTRAINT, NULL, "the roster is full", NULL);
 		account_drop(account);
 		stanza_drop(stanza);
 		return;
@@ -399,7 +399,7 @@ presence_left(struct stanza *stanza)
 	if (stanza->addressed) {
 		if ((stanza->type == TYPE_AVAILABLE || stanza->type == TYPE_UNAVAILABLE) &&
 		    !direct(session, stanza)) {
-			router_bounce(stanza, RESOURCE_CONSTRAINT, "too many directed presences",
+			router_bounce(stanza, RESOURCE_CONSTRAINT, NULL, "too many directed presences",
 				      NULL);
 			stanza_drop(stanza);
 			return;
@@ -414,7 +414,7 @@ presence_left(struct stanza *stanza)
 	else if (stanza->type == TYPE_UNAVAILABLE)
 		became_unavailable(session, stanza->element, stanza);
 	else if (stanza->type != TYPE_ERROR)
-		router_bounce(stanza, BAD_REQUEST, "this presence needs a 'to'", NULL);
+		router_bounce(stanza, BAD_REQUEST, NULL, "this presence needs a 'to'", NULL);
 	stanza_drop(stanza);
 }
 
@@ -427,6 +427,7 @@ struct inbound {
 	bool no_longer_from;
 };
 
+/* The lane waits for this: presence that follows a subscription is heard behind it. */
 static void
 inbound_stored(void *ctx, enum stored result)
 {
@@ -437,7 +438,7 @@ inbound_stored(void *ctx, enum stored result)
 	struct session *session;
 
 	if (result != STORE_OK) {
-		router_bounce(stanza, RESOURCE_CONSTRAINT, "it cannot be stored now", NULL);
+		router_bounce(stanza, RESOURCE_CONSTRAINT, NULL, "it cannot be stored now", NULL);
 	} else {
 		if (inbound->step.pass)
 			LIST_EACH (&account->sessions, session, struct session, place)
@@ -450,8 +451,9 @@ inbound_stored(void *ctx, enum stored result)
 		if (inbound->step.reply == TYPE_SUBSCRIBED)
 			show_presence(account, &from, true);
 	}
-	account_drop(account);
 	stanza_drop(stanza);
+	account_head_done(account);
+	account_drop(account);
 }
 
 static void
@@ -481,15 +483,16 @@ subscription_arrived(struct stanza *stanza)
 	}
 	if (account->roster->count >= (unsigned)account->domain->settings->roster_max * 2 &&
 	    before == NULL) {
-		router_bounce(stanza, RESOURCE_CONSTRAINT, "too many requests wait", NULL);
-		account_drop(account);
+		router_bounce(stanza, RESOURCE_CONSTRAINT, NULL, "too many requests wait", NULL);
 		stanza_drop(stanza);
+		account_head_done(account);
+		account_drop(account);
 		return;
 	}
 	contact.subscription = inbound->step.next;
 	/* A request is shown again to each new session until it is answered (§3.1.3). */
 	if (stanza->type == TYPE_SUBSCRIBE && inbound->step.next.pending_in)
-		contact.request = xml_text(stanza->arena, stanza->element, NS_CLIENT);
+		contact.request = xml_text(stanza->arena, stanza->element, NULL);
 	if (!inbound->step.next.pending_in)
 		contact.request = NULL;
 	batch = batch_new(account->domain->store, account->jid->bare);
@@ -528,7 +531,8 @@ probe_arrived(struct stanza *stanza)
 		online = true;
 		send_copy(session->presence, session->jid, &stanza->from, NULL);
 	}
-	if (!online)
+	/* A server of somebody else's must be told; ours knows that silence means the same. */
+	if (!online && domain_find(stanza->from.domain) == NULL)
 		send_presence(account->jid, &stanza->from, "unavailable");
 }
 
@@ -537,12 +541,12 @@ presence_handle(struct stanza *stanza)
 {
 	struct account *account = stanza->account;
 
-	if (stanza->type == TYPE_PROBE) {
-		probe_arrived(stanza);
-		stanza_drop(stanza);
-	} else {
+	if (stanza->type != TYPE_PROBE) {
 		subscription_arrived(stanza);
+		return;
 	}
+	probe_arrived(stanza);
+	stanza_drop(stanza);
 	account_head_done(account);
 }
 

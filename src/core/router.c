@@ -57,7 +57,7 @@ arrived(void *arg) /* at the home of its address */
 	} else if (domain == NULL && (hosted = host_find(stanza->to.domain)) != NULL) {
 		host_arrive(hosted, stanza);
 	} else { /* the domain has gone while it travelled */
-		router_bounce(stanza, ITEM_NOT_FOUND, NULL, NULL);
+		router_bounce(stanza, ITEM_NOT_FOUND, NULL, NULL, NULL);
 		stanza_drop(stanza);
 	}
 }
@@ -87,7 +87,7 @@ domain_hears(struct domain *domain, struct stanza *stanza)
 			if (hooks[i].fn.message_to_domain(hooks[i].self, stanza) != PASS)
 				break;
 		if (i == domain->hook_counts[HOOK_message_to_domain])
-			router_bounce(stanza, SERVICE_UNAVAILABLE, NULL, NULL);
+			router_bounce(stanza, SERVICE_UNAVAILABLE, NULL, NULL, NULL);
 	}
 	/* Presence for the domain: nobody here wants it (RFC 6120 §10.5.1). */
 	stanza_drop(stanza);
@@ -145,7 +145,7 @@ router_send_element(struct arena *arena, struct element *element, const struct j
 }
 
 void
-router_bounce(struct stanza *stanza, enum condition condition, const char *text,
+router_bounce(struct stanza *stanza, enum condition condition, const char *type, const char *text,
 	      struct element *detail)
 {
 	struct domain *domain = stanza->domain;
@@ -165,7 +165,7 @@ router_bounce(struct stanza *stanza, enum condition condition, const char *text,
 				return;
 	}
 	arena = arena_new();
-	answer = stanza_error_reply(arena, stanza->element, condition, NULL, text);
+	answer = stanza_error_reply(arena, stanza->element, condition, type, text);
 	if (answer == NULL) {
 		arena_drop(arena);
 		return;

@@ -11,8 +11,8 @@ PUBLIC void router_send(struct stanza *stanza);
 PUBLIC void router_send_element(struct arena *arena, struct element *element,
 				const struct jid *from, const struct jid *to);
 /* Answers a stanza with an error unless it is one; the stanza's hold stays the caller's. */
-void router_bounce(struct stanza *stanza, enum condition condition, const char *text,
-		   struct element *detail);
+void router_bounce(struct stanza *stanza, enum condition condition, const char *type,
+		   const char *text, struct element *detail);
 /* Runs the leaving hooks of a client's stanza and sends it.  Takes the hold. */
 void router_leave(struct stanza *stanza);
 

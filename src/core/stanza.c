@@ -129,13 +129,14 @@ stanza_edit(struct stanza *stanza)
 enum outcome
 stanza_error(struct stanza *stanza, enum condition condition, const char *text)
 {
-	return stanza_error_with(stanza, condition, text, NULL);
+	router_bounce(stanza, condition, NULL, text, NULL);
+	return DONE;
 }
 
 enum outcome
-stanza_error_with(struct stanza *stanza, enum condition condition, const char *text,
-		  struct element *detail)
+stanza_error_with(struct stanza *stanza, enum condition condition, const char *type,
+		  const char *text, struct element *detail)
 {
-	router_bounce(stanza, condition, text, detail);
+	router_bounce(stanza, condition, type, text, detail);
 	return DONE;
 }

@@ -82,8 +82,9 @@ PUBLIC struct element *stanza_edit(struct stanza *stanza);
 /* Answers a stanza with an error and returns DONE (core/outcome.h); an error, and a presence
  * update, are never answered.  `text` may be NULL. */
 PUBLIC enum outcome stanza_error(struct stanza *stanza, enum condition condition, const char *text);
-/* The same with a child of the module's own beside the condition. */
+/* The same with another type than the condition's usual one (NULL: that), and a child of the
+ * module's own beside the condition. */
 PUBLIC enum outcome stanza_error_with(struct stanza *stanza, enum condition condition,
-				      const char *text, struct element *detail);
+				      const char *type, const char *text, struct element *detail);
 /* Goes on with a stanza that a hook held by LATER: `outcome` is the hook's answer now. */
 PUBLIC void stanza_resume(struct stanza *stanza, enum outcome outcome);

@@ -39,7 +39,7 @@ keep(void *self, struct stanza *stanza)
 {
 	(void)self;
 	batch_put(stanza_batch(stanza), "skeleton", new_id(stanza->arena),
-	          xml_text(stanza->arena, stanza->element, NS_CLIENT));
+	          xml_text(stanza->arena, stanza->element, NULL));
 	return PASS;
 }
 

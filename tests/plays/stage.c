@@ -17,6 +17,7 @@
 #include "core/credentials.h"
 #include "core/loader.h"
 #include "fake/fake.h"
+#include "net/tls.h"
 #include "store/store.h"
 #include "stream/client.h"
 #include "stream/settings.h"
@@ -71,6 +72,7 @@ static struct {
 	struct text accounts;		/* " juliet@capulet.example romeo@..." */
 	struct store *store;
 	struct conf *conf;
+	struct tls_context *tls;
 	struct listener *listener;
 	bool open;
 	jmp_buf failed;
@@ -150,8 +152,7 @@ apply(void *arg)
 
 	(void)arg;
 	options_default(stream_options, &settings);
-	settings.tls = TLS_OPTIONAL;
-	streams_apply(&settings, NULL);
+	streams_apply(&settings, stage.tls);
 	if (!domains_apply(stage.conf, stage.store, &err))
 		fails("%s", err.text);
 }
@@ -207,6 +208,9 @@ open_world(void)
 	(void)nobody;
 	clock_freeze(1700000000000);
 	shards_open(stage.shards);
+	stage.tls = tls_context_new(&err);
+	if (stage.tls == NULL)
+		fails("%s", err.text);
 	read_conf();
 	stage.store = store_open(&settings, &err);
 	if (stage.store == NULL)
@@ -263,6 +267,7 @@ close_world(void)
 		close_house();
 		credentials_close();
 		store_close(&stage.store);
+		tls_context_free(&stage.tls);
 		shards_close();
 		conf_drop(stage.conf);
 	}
@@ -402,7 +407,8 @@ on_element(void *listener, struct element *element, struct arena *arena)
 		arena_drop(arena);
 		return true;
 	}
-	person->restarted = element_is(element, NS_SASL, "success");
+	person->restarted = element_is(element, NS_SASL, "success") ||
+	                    element_is(element, NS_TLS, "proceed");
 	queue(person, element, arena);
 	return !person->restarted;
 }
@@ -607,6 +613,9 @@ log_in(struct person *person, bool available)
 	if (person->end == NULL)
 		fails("%s could not connect", person->name);
 	say_header(person);
+	say(person, "<starttls xmlns='urn:ietf:params:xml:ns:xmpp-tls'/>");
+	expect(person, "proceed", NULL, "leave to start TLS");
+	say_header(person);
 	length = snprintf(plain, sizeof plain, "%c%s%c%s", '\0', person->local, '\0', PASSWORD);
 	base64_encode(base64, plain, (size_t)length);
 	text_addf(&text, "<auth xmlns='%s' mechanism='PLAIN'>%s</auth>", NS_SASL, base64);
@@ -788,6 +797,8 @@ perform(char *sentence)
 		*strstr(w.word[0], "'s") = '\0', fake_reset(WHO(0)->end), fake_settle();
 	else if (is_like(&w, "_ and _ are friends"))
 		befriend(WHO(0), WHO(2)), befriend(WHO(2), WHO(0));
+	else if (is_like(&w, "_ is away"))
+		need_world(), need_account(WHO(0));
 	else if (is_like(&w, "_ answers")) {
 		struct text text = { 0 };
 
