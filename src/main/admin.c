@@ -63,7 +63,8 @@ client_free(struct client *client)
 {
 	list_remove(&client->place);
 	admin.count--;
-	wipe(client->heard.bytes, client->heard.room);
+	if (client->heard.bytes != NULL) /* there may have been a password in it */
+		wipe(client->heard.bytes, client->heard.room);
 	text_clear(&client->heard);
 	free(client);
 }

@@ -278,7 +278,7 @@ startup_open(struct text *faults)
 		fault(faults, &err);
 	certificates_open(conf, faults);
 	if (faults->length > 0)
-		check_store(conf, faults, &notes);	/* look, but change nothing */
+		check_store(conf, faults, &notes); /* look, but change nothing */
 	else
 		server.store = startup_store(conf, faults);
 	text_clear(&notes);

@@ -327,16 +327,19 @@ data_find(const char *conf_path)
 static enum exit_code
 nobody_there(const struct asked *asked, const char *conf_path, const char *data)
 {
-	char *text = format_text("no server runs with the data folder \"%s\"; start it with  "
-				 "stentord -c "
-				 "%s",
-				 data, conf_path);
+	char *text =
+		format_text("no server runs with the data folder \"%s\"; start it with  stentord "
+			    "-c %s",
+			    data, conf_path);
+	json_t *answer;
 
-	if (asked->json)
-		print_json(
-			json_pack("{s:b, s:s, s:s}", "ok", 0, "kind", "no server", "error", text));
-	else
+	if (asked->json) {
+		answer = json_pack("{s:b, s:s, s:s}", "ok", 0, "kind", "no server", "error", text);
+		print_json(answer);
+		json_decref(answer);
+	} else {
 		complain(text);
+	}
 	free(text);
 	return NO_SERVER;
 }
