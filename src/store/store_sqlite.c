@@ -20,7 +20,7 @@
 #include "base/text.h"
 #include "store/sqlite.h"
 
-#define BUSY_MS 2000
+#define BUSY_MS        2000
 #define PREPARED_MAX   1000
 #define READ_BYTES_MAX ((size_t)64 << 20)
 

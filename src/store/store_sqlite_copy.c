@@ -22,7 +22,7 @@
 #include "store/internal.h"
 #include "store/sqlite.h"
 
-#define BUSY_MS 2000
+#define BUSY_MS    2000
 #define COPIES_MAX 100
 
 static const char versions_sql[] =
@@ -212,6 +212,9 @@ database_open(const char *path, bool writes, struct err *err)
 	must(db != NULL);
 	sqlite3_extended_result_codes(db, 1);
 	sqlite3_busy_timeout(db, BUSY_MS);
+	/* A store that is damaged keeps what SQLite has beside it. */
+	if (writes)
+		sqlite3_db_config(db, SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, 1, NULL);
 	if (code == SQLITE_OK &&
 	    (writes || sqlite_run(db, "PRAGMA query_only = ON", NULL, &code)) &&
 	    sqlite_run(db, "SELECT count(*) FROM sqlite_master", NULL, &code))

@@ -312,10 +312,20 @@ struct row {
 	struct value in[4];
 };
 
-#define PUT(owner, id, words) \
-	{ &things_put, NULL, { text_value(owner), INTEGER_VALUE(id), text_value(words) } }
-#define SET(owner, id, words, key) \
-	{ &things_set, key, { text_value(owner), INTEGER_VALUE(id), text_value(words) } }
+#define PUT(owner, id, words)                                                   \
+	{                                                                       \
+		&things_put, NULL,                                              \
+		{                                                               \
+			text_value(owner), INTEGER_VALUE(id), text_value(words) \
+		}                                                               \
+	}
+#define SET(owner, id, words, key)                                              \
+	{                                                                       \
+		&things_set, key,                                               \
+		{                                                               \
+			text_value(owner), INTEGER_VALUE(id), text_value(words) \
+		}                                                               \
+	}
 
 /* A question on its way. */
 struct ticket {
@@ -453,7 +463,7 @@ write_rows(const char *owner, const struct row *rows, size_t count)
 	return ticket_wait(&ticket);
 }
 
-#define WRITE(owner, ...) \
+#define WRITE(owner, ...)                                 \
 	write_rows(owner, (struct row[]) { __VA_ARGS__ }, \
 		   sizeof((struct row[]) { __VA_ARGS__ }) / sizeof(struct row))
 

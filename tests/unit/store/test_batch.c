@@ -53,7 +53,8 @@ static void
 a_batch_is_kept_and_acknowledged(void **state)
 {
 	(void)state;
-	assert_int_equal(WRITE("juliet", PUT("juliet", 1, "one"), PUT("juliet", 2, NULL)), STORE_OK);
+	assert_int_equal(WRITE("juliet", PUT("juliet", 1, "one"), PUT("juliet", 2, NULL)),
+			 STORE_OK);
 	assert_string_equal(things_of("juliet"), "1|one 2|NULL");
 }
 
@@ -90,7 +91,7 @@ what_waits_goes_into_one_transaction(void **state)
 	sleep_ms(30);
 	store_slow(kept.store, 0);
 	for (size_t i = 0; i < COUNT(others); i++) {
-		rows[i] = (struct row) PUT("juliet", i, "x");
+		rows[i] = (struct row)PUT("juliet", i, "x");
 		write_start(&others[i], "juliet", &rows[i], 1);
 	}
 	assert_int_equal(ticket_wait(&first), STORE_OK);
@@ -112,9 +113,9 @@ a_refused_batch_fails_alone_in_its_group(void **state)
 	sleep_ms(30);
 	store_slow(kept.store, 0);
 	for (size_t i = 0; i < COUNT(others); i++) {
-		rows[i][0] = (struct row) PUT("juliet", i, "x");
+		rows[i][0] = (struct row)PUT("juliet", i, "x");
 		/* Each third says a number twice. */
-		rows[i][1] = (struct row) PUT("juliet", i % 3 == 1 ? i - 1 : i + 100, "y");
+		rows[i][1] = (struct row)PUT("juliet", i % 3 == 1 ? i - 1 : i + 100, "y");
 		write_start(&others[i], "juliet", rows[i], 2);
 	}
 	ticket_wait(&first);
@@ -164,7 +165,7 @@ of_writes_with_one_key_only_the_last_is_made(void **state)
 	sleep_ms(30);
 	store_slow(kept.store, 0);
 	for (size_t i = 0; i < COUNT(others); i++) {
-		rows[i] = (struct row) SET("juliet", i % 2, words[i], i % 2 ? "odd" : "even");
+		rows[i] = (struct row)SET("juliet", i % 2, words[i], i % 2 ? "odd" : "even");
 		write_start(&others[i], "juliet", &rows[i], 1);
 	}
 	ticket_wait(&first);
@@ -226,7 +227,7 @@ a_read_sees_the_earlier_writes_of_its_owner(void **state)
 	(void)state;
 	store_slow(kept.store, 20);
 	for (size_t i = 0; i < COUNT(writes); i++) {
-		rows[i] = (struct row) PUT("juliet", i, "x");
+		rows[i] = (struct row)PUT("juliet", i, "x");
 		write_start(&writes[i], "juliet", &rows[i], 1);
 	}
 	read_start(&read, "juliet", &things_all, in);
@@ -248,7 +249,7 @@ a_read_waits_for_all_writes_though_the_last_is_given_up(void **state)
 	store_slow(kept.store, 200);
 	writes[2].deadline = 1;
 	for (size_t i = 0; i < COUNT(writes); i++) {
-		rows[i] = (struct row) PUT("juliet", i, "x");
+		rows[i] = (struct row)PUT("juliet", i, "x");
 		write_start(&writes[i], "juliet", &rows[i], 1);
 		if (i == 0)
 			sleep_ms(50); /* it is taken alone */
@@ -284,9 +285,9 @@ a_sick_store_makes_writes_wait_and_recovers_by_itself(void **state)
 	store_state(kept.store, &now);
 	assert_true(now.up);
 	assert_int_equal(now.waiting_rows, 0);
-	assert_int_equal(
-		logged_count("store sqlite: could not commit: it was made to fail; writes wait"),
-		1);
+	assert_int_equal(logged_count("store sqlite: could not commit: it was made to fail; writes "
+				      "wait"),
+			 1);
 	assert_int_equal(logged_count("store sqlite: commits again"), 1);
 }
 
@@ -342,7 +343,7 @@ too_many_rows_are_turned_away(void **state)
 
 	(void)state;
 	for (size_t i = 0; i < ROWS; i++)
-		rows[i] = (struct row) SET("juliet", i, "x", NULL);
+		rows[i] = (struct row)SET("juliet", i, "x", NULL);
 	store_fail(kept.store, -1);
 	for (size_t i = 0; i < BATCHES; i++)
 		write_start(&tickets[i], "juliet", rows, ROWS);
@@ -370,7 +371,7 @@ too_many_bytes_are_turned_away(void **state)
 
 	(void)state;
 	memset(words, 'x', length);
-	row = (struct row) SET("juliet", 1, words, NULL);
+	row = (struct row)SET("juliet", 1, words, NULL);
 	store_fail(kept.store, -1);
 	for (size_t i = 0; i < BATCHES; i++)
 		write_start(&tickets[i], "juliet", &row, 1);
@@ -405,8 +406,8 @@ a_full_disk_makes_writes_wait(void **state)
 
 	(void)state;
 	memset(words, 'x', sizeof words - 1);
-	row = (struct row) PUT("juliet", 1, words);
-	late_row = (struct row) PUT("juliet", 3, words);
+	row = (struct row)PUT("juliet", 1, words);
+	late_row = (struct row)PUT("juliet", 3, words);
 	assert_true(store_write_now(kept.store, &limit_pages, NULL, &err));
 	late.deadline = 150;
 	write_start(&late, "juliet", &late_row, 1);
@@ -439,8 +440,8 @@ whichever_statement_fails_the_answer_is_true(void **state)
 		snprintf(owner, sizeof owner, "owner%ld", n);
 		store_fail(kept.store, n);
 		for (size_t i = 0; i < COUNT(tickets); i++) {
-			rows[i][0] = (struct row) PUT(owner, 2 * i, "x");
-			rows[i][1] = (struct row) PUT(owner, 2 * i + 1, "y");
+			rows[i][0] = (struct row)PUT(owner, 2 * i, "x");
+			rows[i][1] = (struct row)PUT(owner, 2 * i + 1, "y");
 			write_start(&tickets[i], owner, rows[i], 2);
 		}
 		for (size_t i = 0; i < COUNT(tickets); i++)
@@ -461,7 +462,7 @@ answers_come_to_the_shard_that_asked(void **state)
 
 	(void)state;
 	for (size_t i = 0; i < COUNT(tickets); i++) {
-		rows[i] = (struct row) PUT("juliet", i, "x");
+		rows[i] = (struct row)PUT("juliet", i, "x");
 		tickets[i].shard = reads[i].shard = i % kept.shards;
 		write_start(&tickets[i], "juliet", &rows[i], 1);
 		read_start(&reads[i], i % 2 ? "juliet" : NULL, &things_all, in);
@@ -482,7 +483,7 @@ what_waits_is_committed_when_the_store_is_closed(void **state)
 	(void)state;
 	store_slow(kept.store, 2);
 	for (size_t i = 0; i < COUNT(tickets); i++) {
-		rows[i] = (struct row) PUT("juliet", i, "x");
+		rows[i] = (struct row)PUT("juliet", i, "x");
 		tickets[i].nobody_waits = true;
 		write_start(&tickets[i], "juliet", &rows[i], 1);
 	}
@@ -551,9 +552,12 @@ a_moved_file_is_not_written_to(void **state)
 	assert_int_equal(ticket_wait(&ticket), STORE_OK);
 }
 
-#define ON_DISK(test)	cmocka_unit_test_setup_teardown(test, open_kept, close_kept)
-#define IN_MEMORY(test) { #test " (in memory)", test, open_memory, close_kept, NULL }
-#define ON_BOTH(test)	ON_DISK(test), IN_MEMORY(test)
+#define ON_DISK(test) cmocka_unit_test_setup_teardown(test, open_kept, close_kept)
+#define IN_MEMORY(test)                                                   \
+	{                                                                 \
+#test " (in memory)", test, open_memory, close_kept, NULL \
+	}
+#define ON_BOTH(test) ON_DISK(test), IN_MEMORY(test)
 
 int
 main(void)
