@@ -117,15 +117,6 @@ read_priority(int8_t *priority, const struct element *presence, struct arena *ar
 	return true;
 }
 
-static void
-keep_presence(struct session *session, struct arena *arena, const struct element *presence)
-{
-	if (session->presence_arena != NULL)
-		arena_drop(session->presence_arena);
-	session->presence_arena = arena;
-	session->presence = presence;
-}
-
 /* RFC 6121 §4.3.1: how are they? */
 static void
 probe_contacts(struct account *account)
@@ -187,10 +178,12 @@ became_available(struct session *session, struct stanza *stanza)
 	arena = arena_new();
 	presence = element_copy(arena, stanza->element);
 	FACTS(account->domain, presence_stamping, session, arena, presence);
-	keep_presence(session, arena, presence);
+	free(session->presence);
+	session->presence = element_own(presence);
 	session->priority = priority;
 	session->available = true;
-	broadcast(session, presence, stanza);
+	broadcast(session, session->presence, stanza);
+	arena_drop(arena);
 	if (first) {
 		greet(session);
 		probe_contacts(account);
@@ -237,9 +230,7 @@ became_unavailable(struct session *session, const struct element *presence, stru
 	if (was)
 		FACTS(account->domain, session_unavailable, session,
 		      stanza != NULL ? presence : NULL);
-	if (session->presence_arena != NULL)
-		arena_drop(session->presence_arena);
-	session->presence_arena = NULL;
+	free(session->presence);
 	session->presence = NULL;
 }
 

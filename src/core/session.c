@@ -50,8 +50,7 @@ session_drop(struct session *session)
 	for (unsigned i = 0; i < account->domain->session_corners; i++)
 		free(session->corners[i]);
 	free(session->corners);
-	if (session->presence_arena != NULL)
-		arena_drop(session->presence_arena);
+	free(session->presence);
 	free(session->jid);
 	free(session);
 	account_drop(account);

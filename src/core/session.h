@@ -46,12 +46,11 @@ struct session {
 	bool interested; /* has asked for the roster (RFC 6121 §2.2) */
 	int8_t priority;
 	int64_t since;                  /* seconds since 1970 */
-	const struct element *presence; /* its last available presence, in presence_arena */
+	struct element *presence; /* its last available presence; NULL */
 	struct log_scope log;
 
 	/* core's own */
 	struct list place; /* account->sessions, oldest first */
-	struct arena *presence_arena;
 	struct table *directed; /* to whom presence was sent directly; NULL: nobody */
 	const struct carrier *carrier;
 	void *carried; /* NULL: nobody carries it now */

@@ -191,8 +191,8 @@ memory_here(void *ctx)
 			continue;
 		LIST_EACH (&a->sessions, session, struct session, place) {
 			sessions += (int64_t)malloc_usable_size(session);
-			if (session->presence_arena != NULL)
-				presence += (int64_t)arena_size(session->presence_arena);
+			if (session->presence != NULL)
+				presence += (int64_t)element_own_size(session->presence);
 			for (struct instance **i = a->domain->instances; i != NULL && *i != NULL;
 			     i++)
 				sessions += (int64_t)(*i)->module->session_size;

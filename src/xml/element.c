@@ -385,3 +385,118 @@ element_child_text(struct arena *arena, const struct element *element, const cha
 
 	return child != NULL ? element_text(arena, child) : NULL;
 }
+
+/* --- copies in one block --- */
+
+struct block {			/* structs from the front, characters from behind them */
+	char *structs, *characters;
+};
+
+static size_t
+text_size(const char *text)
+{
+	return text != NULL ? strlen(text) + 1 : 0;
+}
+
+static size_t
+ns_size(const char *ns)
+{
+	return ns != NULL && ns_known(ns, strlen(ns)) == NULL ? strlen(ns) + 1 : 0;
+}
+
+static const char *
+block_text(struct block *block, const char *text)
+{
+	size_t size = text_size(text);
+	char *copy = block->characters;
+
+	if (text == NULL)
+		return NULL;
+	block->characters += size;
+	return memcpy(copy, text, size);
+}
+
+static const char *
+block_ns(struct block *block, const char *ns)
+{
+	const char *known = ns != NULL ? ns_known(ns, strlen(ns)) : NULL;
+
+	return known != NULL ? known : block_text(block, ns);
+}
+
+static struct element *
+block_shell(struct block *block, const struct element *from)
+{
+	struct element *copy = (struct element *)block->structs;
+	struct attribute **last = &copy->attributes;
+
+	block->structs += sizeof *copy;
+	if (from->name == NULL) {
+		copy->text = memcpy(block->characters, from->text, from->text_length);
+		copy->text_length = from->text_length;
+		block->characters += from->text_length + 1;
+		return copy;
+	}
+	copy->ns = block_ns(block, from->ns);
+	copy->name = block_text(block, from->name);
+	for (const struct attribute *a = from->attributes; a != NULL; a = a->next) {
+		*last = (struct attribute *)block->structs;
+		block->structs += sizeof **last;
+		(*last)->ns = block_ns(block, a->ns);
+		(*last)->name = block_text(block, a->name);
+		(*last)->value = block_text(block, a->value);
+		last = &(*last)->next;
+	}
+	return copy;
+}
+
+size_t
+element_own_size(const struct element *element)
+{
+	size_t size = 0;
+
+	for (const struct element *e = element; e != NULL; e = element_after(e, element)) {
+		size += sizeof *e + ns_size(e->ns) + text_size(e->name);
+		if (e->name == NULL)
+			size += e->text_length + 1;
+		for (const struct attribute *a = e->attributes; a != NULL; a = a->next)
+			size += sizeof *a + ns_size(a->ns) + text_size(a->name) +
+				text_size(a->value);
+	}
+	return size;
+}
+
+static size_t
+structs_size(const struct element *element)
+{
+	size_t size = 0;
+
+	for (const struct element *e = element; e != NULL; e = element_after(e, element)) {
+		size += sizeof *e;
+		for (const struct attribute *a = e->attributes; a != NULL; a = a->next)
+			size += sizeof *a;
+	}
+	return size;
+}
+
+struct element *
+element_own(const struct element *element)
+{
+	struct block block;
+	struct element *top, *at;
+
+	block.structs = zalloc(element_own_size(element));
+	block.characters = block.structs + structs_size(element);
+	top = at = block_shell(&block, element);
+	/* `at` is the copy of the element that `e`'s place in the tree is seen from. */
+	for (const struct element *e = element, *next; (next = element_after(e, element)) != NULL;
+	     e = next) {
+		const struct element *from = e;
+
+		for (; from != next->parent; from = from->parent)
+			at = at->parent;
+		element_put(at, block_shell(&block, next));
+		at = at->last;
+	}
+	return top;
+}

@@ -50,6 +50,10 @@ PUBLIC void element_set_ns(struct arena *arena, struct element *element, const c
                            const char *name, const char *value);
 /* A deep copy with every string in `arena`. */
 PUBLIC struct element *element_copy(struct arena *arena, const struct element *element);
+/* A deep copy in one heap block that starts at the returned pointer, for what is kept long:
+ * released with free(). */
+PUBLIC struct element *element_own(const struct element *element);
+size_t element_own_size(const struct element *element); /* of that block, in bytes */
 /* The element and its attributes, without what is below. */
 PUBLIC struct element *element_copy_shell(struct arena *arena, const struct element *element);
 /* Takes an element out from under its parent; for elements not yet routed. */

@@ -7,6 +7,7 @@
 #include <stdarg.h>
 #include <stddef.h>
 #include <setjmp.h>
+#include <stdlib.h>
 #include <stdint.h>
 #include <cmocka.h>
 #include <string.h>
@@ -318,6 +319,35 @@ depth_costs_no_stack(void **state)
 	arena_drop(arena);
 }
 
+static void
+a_copy_of_ones_own_is_one_block_and_the_same_xml(void **state)
+{
+	static const char *const texts[] = {
+		"<presence xmlns='jabber:client'/>",
+		"<presence xmlns='jabber:client' to='a@b' xml:lang='en'><show>away</show>"
+		"<x xmlns='urn:odd:one' k='v'><y>a &amp; b<z/>tail</y><y/></x><status/></presence>",
+		"<a xmlns='n'><b><c><d/></c></b><e/><f><g/>text</f></a>",
+	};
+	(void)state;
+	for (size_t i = 0; i < COUNT(texts); i++) {
+		struct arena *arena = arena_new();
+		struct element *element = element_parse(arena, texts[i], strlen(texts[i]), NULL);
+		struct element *own;
+		char *before, *after;
+
+		assert_non_null(element);
+		before = copy_text(xml_text(arena, element, NULL));
+		own = element_own(element);
+		arena_drop(arena);
+		arena = arena_new();
+		after = xml_text(arena, own, NULL);
+		assert_string_equal(before, after);
+		free(before);
+		free(own);
+		arena_drop(arena);
+	}
+}
+
 int
 main(void)
 {
@@ -336,6 +366,7 @@ main(void)
 		cmocka_unit_test(a_part_is_copied_without_its_neighbours),
 		cmocka_unit_test(a_shell_has_attributes_and_nothing_below),
 		cmocka_unit_test(depth_costs_no_stack),
+		cmocka_unit_test(a_copy_of_ones_own_is_one_block_and_the_same_xml),
 	};
 
 	return cmocka_run_group_tests_name("xml/element", tests, NULL, NULL);
