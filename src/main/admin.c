@@ -5,7 +5,7 @@
  *
  *   admin_accepted	somebody is there: is it somebody who may?
  *   client_heard	bytes came; a line is a request
- *   request_read	it is JSON, and a command that exists: run it
+ *   request_read	is it a command that exists, with arguments it takes?  run it
  *   request_answered	the one answer; then the next line
  */
 #include "main/admin.h"
@@ -166,66 +166,63 @@ request_answered(struct call *call, json_t *result, const struct err *err)
 		client_go_on(client);
 }
 
-static void
-request_run(struct client *client, const struct command *command, const json_t *arguments)
+bool
+admin_understand(struct call *call, const char *line, size_t length, struct text *because)
 {
-	struct call *call = zalloc(sizeof *call);
+	json_error_t why;
+	json_t *request = json_loadb(line, length, JSON_REJECT_DUPLICATES, &why);
+	json_t *words = json_object_get(request, "command");
+	json_t *given = json_object_get(request, "arguments");
+	const char *noun = json_string_value(json_array_get(words, 0));
+	const char *verb = json_string_value(json_array_get(words, 1));
+	json_t *none = json_object();
+	bool good = false;
 	struct err err;
 
-	call->command = command;
-	call->answered = request_answered;
-	call->ctx = client;
-	if (!call_read(call, arguments, &err)) {
+	if (request == NULL) {
+		text_addf(because, "this is not JSON: %s", why.text);
+	} else if (noun == NULL || json_array_size(words) > 2 ||
+		   (json_array_size(words) == 2 && verb == NULL)) {
+		text_add(because,
+			 "a request says {\"command\": [\"noun\", \"verb\"], \"arguments\": {}}");
+	} else if (given != NULL && !json_is_object(given)) {
+		text_add(because, "\"arguments\" is an object");
+	} else if ((call->command = command_find(noun, verb)) == NULL) {
+		commands_explain_unknown(because, noun, verb);
+	} else if ((call->command->flags & COMMAND_LOCAL) != 0) {
+		text_addf(because, "\"%s\" is a command of the tool, not of the server", noun);
+	} else if ((call->command->flags & COMMAND_ALONE) != 0) {
+		text_addf(because, "\"%s %s\" is for when no server runs", noun, verb);
+	} else if (!call_read(call, given ? given : none, &err)) {
+		text_add(because, err.text);
 		json_decref(call->arguments);
-		free(call);
-		client_deny(client, "usage", err.text);
-		return;
+		call->arguments = NULL;
+	} else {
+		good = true;
 	}
-	log_info(&admin.log, "command %s%s%s", command->noun, command->verb ? " " : "",
-		 command->verb ? command->verb : "");
-	client->busy = true;
-	command_run(call);
+	json_decref(none);
+	json_decref(request);
+	return good;
 }
 
 static void
 request_read(struct client *client, const char *line, size_t length)
 {
-	json_error_t why;
-	json_t *request = json_loadb(line, length, JSON_REJECT_DUPLICATES, &why);
-	json_t *words = json_object_get(request, "command");
-	json_t *arguments = json_object_get(request, "arguments");
-	const char *noun = json_string_value(json_array_get(words, 0));
-	const char *verb = json_string_value(json_array_get(words, 1));
-	const struct command *command = NULL;
-	struct text said = { 0 };
+	struct call *call = zalloc(sizeof *call);
+	struct text because = { 0 };
 
-	if (request == NULL) {
-		text_addf(&said, "this is not JSON: %s", why.text);
-	} else if (noun == NULL || json_array_size(words) > 2 ||
-		   (json_array_size(words) == 2 && verb == NULL)) {
-		text_add(&said,
-			 "a request says {\"command\": [\"noun\", \"verb\"], \"arguments\": {}}");
-	} else if (arguments != NULL && !json_is_object(arguments)) {
-		text_add(&said, "\"arguments\" is an object");
-	} else {
-		command = command_find(noun, verb);
-		if (command == NULL)
-			commands_explain_unknown(&said, noun, verb);
-		else if ((command->flags & COMMAND_LOCAL) != 0)
-			text_addf(&said, "\"%s\" is a command of the tool, not of the server",
-				  noun);
+	call->answered = request_answered;
+	call->ctx = client;
+	if (!admin_understand(call, line, length, &because)) {
+		client_deny(client, "usage", because.bytes);
+		text_clear(&because);
+		free(call);
+		return;
 	}
-
-	if (said.length > 0) {
-		client_deny(client, "usage", said.bytes);
-	} else {
-		json_t *none = json_object();
-
-		request_run(client, command, arguments ? arguments : none);
-		json_decref(none);
-	}
-	text_clear(&said);
-	json_decref(request);
+	log_info(&admin.log, "command %s%s%s", call->command->noun, call->command->verb ? " " : "",
+		 call->command->verb ? call->command->verb : "");
+	client->busy = true;
+	command_run(call);
 }
 
 static void

@@ -155,21 +155,24 @@ check_all(const char *path, struct text *faults, struct text *notes)
 
 	if (conf == NULL)
 		return false;
-	check_certificates(conf, true, faults, notes);
 	data = settings_data(conf);
 	if (access(data, F_OK) == 0)
 		lock = lock_take(data, &holder, &err);
-	if (holder != 0) {
+	if (holder != 0)
 		text_addf(notes,
 			  "process %" PRId64 " works with the data folder \"%s\"; its ports and "
 			  "its store were not looked at\n",
 			  holder, data);
-	} else if (lock < 0 && access(data, F_OK) == 0) {
+	else if (lock < 0 && access(data, F_OK) == 0)
 		text_addf(faults, "%s\n", err.text);
-	} else {
+	else
 		check_ports(conf, faults);
+	/* Files must be readable by the user that the server will be. */
+	if (lock >= 0 && !user_become(settings_server(conf)->user, lock, &err))
+		text_addf(faults, "%s\n", err.text);
+	check_certificates(conf, true, faults, notes);
+	if (holder == 0 && (lock >= 0 || access(data, F_OK) != 0))
 		check_store(conf, faults, notes);
-	}
 	lock_give_back(&lock);
 	free(data);
 	conf_drop(conf);

@@ -223,7 +223,6 @@ command_run(struct call *call)
 			return;
 		}
 		call->module = instance->self;
-		call->domain = instance->domain;
 	}
 	call_run(call);
 }
@@ -240,6 +239,11 @@ command_jid(struct call *call, struct arena *arena, const char *name, struct dom
 		return NULL;
 	}
 	*domain = domain_find(jid->domain);
+	if (*domain != NULL && call->domain != NULL && call->domain != *domain) {
+		call_fail(call, ERR_REFUSED, "\"%s\" is not of \"%s\", whose admin you are",
+			  jid->bare, call->domain->name);
+		return NULL;
+	}
 	if (*domain != NULL)
 		return jid;
 	for (struct domain *d = domain_next(NULL); d != NULL; d = domain_next(d))
@@ -248,6 +252,24 @@ command_jid(struct call *call, struct arena *arena, const char *name, struct dom
 	call_fail(call, ERR_ABSENT, "the domain \"%s\" is not served here%s%s%s", jid->domain,
 		  near ? "; did you mean \"" : "", near ? near : "", near ? "\"?" : "");
 	return NULL;
+}
+
+bool
+command_domain(struct call *call, const char **name)
+{
+	*name = call_text(call, "domain");
+	if (*name != NULL && domain_find(*name) == NULL) {
+		call_fail(call, ERR_ABSENT, "the domain \"%s\" is not served here", *name);
+		return false;
+	}
+	if (call->domain == NULL)
+		return true;
+	if (*name != NULL && !text_is(*name, call->domain->name)) {
+		call_fail(call, ERR_REFUSED, "you are the admin of \"%s\"", call->domain->name);
+		return false;
+	}
+	*name = call->domain->name;
+	return true;
 }
 
 json_t *

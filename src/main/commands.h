@@ -49,6 +49,10 @@ struct domain;
 const struct jid *command_jid(struct call *call, struct arena *arena, const char *name,
 			      struct domain **domain);
 
+/* The argument "domain" in `name`; an admin of a domain means that one.  NULL: all.  False
+ * after answering that it cannot be. */
+bool command_domain(struct call *call, const char **name);
+
 /* "2026-11-25T03:04:45Z", or null for 0. */
 json_t *json_time(int64_t seconds);
 /* The lines of a text as an array. */

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* account add, passwd, remove, disable, enable, list, show, check. */
+/* account add, passwd, remove, disable, enable, list, count, show, check. */
 #include "main/commands.h"
 
 #include "base/arena.h"
@@ -339,15 +339,13 @@ compare_names(const void *a, const void *b)
 static void
 run_list(struct call *call)
 {
-	const char *wanted = call_text(call, "domain"), *after = call_text(call, "after");
+	const char *after = call_text(call, "after"), *wanted;
 	int64_t limit = call_number(call, "limit", LIST_LIMIT);
 	struct listing *listing;
 	size_t count = 0;
 
-	if (wanted != NULL && domain_find(wanted) == NULL) {
-		call_fail(call, ERR_ABSENT, "the domain \"%s\" is not served here", wanted);
+	if (!command_domain(call, &wanted))
 		return;
-	}
 	if (limit < 1 || limit > LIST_MOST) {
 		call_fail(call, ERR_LIMIT, "--limit: %" PRId64 " is not between 1 and %d", limit,
 			  LIST_MOST);
@@ -374,11 +372,73 @@ run_list(struct call *call)
 	listing_go_on(listing);
 }
 
+/* --- count --- */
+
+static const struct statement account_number = {
+	.name = "account.number",
+	.in = "t",
+	.out = "i",
+	.sqlite = "SELECT count(*) FROM accounts WHERE domain = ? AND reserved_until = 0",
+	.mariadb = "SELECT count(*) FROM accounts WHERE domain = ? AND reserved_until = 0",
+};
+
+struct counting {
+	struct call *call;
+	unsigned awaited;
+	int64_t sum;
+	bool failed;
+};
+
+static void
+domain_counted(void *ctx, enum stored result, const struct rows *rows)
+{
+	struct counting *counting = ctx;
+	struct call *call = counting->call;
+
+	if (result == STORE_OK && rows->count > 0)
+		counting->sum += ROW(rows, 0)[0].integer;
+	else
+		counting->failed = true;
+	if (--counting->awaited > 0)
+		return;
+	if (counting->failed)
+		call_fail(call, ERR_DOWN, "%s", NO_ANSWER_NOW);
+	else /* a form's field is named by XEP-0133 */
+		call_result(call,
+			    json_pack("{s:I}", call->domain ? "registeredusersnum" : "accounts",
+				      (json_int_t)counting->sum));
+	free(counting);
+}
+
+static void
+run_count(struct call *call)
+{
+	struct counting *counting;
+	const char *wanted;
+
+	if (!command_domain(call, &wanted))
+		return;
+	counting = zalloc(sizeof *counting);
+	counting->call = call;
+	for (struct domain *d = domain_next(NULL); d != NULL; d = domain_next(d))
+		if (wanted == NULL || text_is(wanted, d->name))
+			counting->awaited++;
+	for (struct domain *d = domain_next(NULL); d != NULL; d = domain_next(d)) {
+		struct value in = text_value(d->name);
+
+		if (wanted == NULL || text_is(wanted, d->name))
+			store_read(server.store, &account_number, NULL, &in, domain_counted,
+				   counting);
+	}
+}
+
 /* --- the table --- */
 
-#define THE_JID(words_)                                               \
-	{                                                             \
-		.kind = ARGUMENT_JID, .name = "jid", .help = (words_) \
+#define NS_ADMIN "http://jabber.org/protocol/admin#"
+
+#define THE_JID(field_, words_)                                                          \
+	{                                                                                \
+		.kind = ARGUMENT_JID, .name = "jid", .help = (words_), .field = (field_) \
 	}
 #define A_PASSWORD(words_)                                                        \
 	{                                                                         \
@@ -386,32 +446,42 @@ run_list(struct call *call)
 	}
 
 static const struct argument add_arguments[] = {
-	THE_JID("the new account's address"),
+	THE_JID("accountjid", "the new account's address"),
 	A_PASSWORD("its password"),
 	{ 0 },
 };
 
 static const struct argument passwd_arguments[] = {
-	THE_JID("the account"),
+	THE_JID("accountjid", "the account"),
 	A_PASSWORD("its new password"),
 	{ 0 },
 };
 
 static const struct argument check_arguments[] = {
-	THE_JID("the account"),
+	THE_JID(NULL, "the account"),
 	A_PASSWORD("what might be its password"),
 	{ 0 },
 };
 
 static const struct argument remove_arguments[] = {
-	THE_JID("the account"),
+	THE_JID("accountjids", "the account"),
 	{ .kind = ARGUMENT_NUMBER,
 	  .name = "--reserve",
 	  .help = "days for which nobody can take the name again; 30 unless given" },
 	{ 0 },
 };
 
-static const struct argument one_account[] = { THE_JID("the account"), { 0 } };
+static const struct argument some_accounts[] = { THE_JID("accountjids", "the account"), { 0 } };
+
+static const struct argument one_account[] = { THE_JID(NULL, "the account"), { 0 } };
+
+static const struct argument count_arguments[] = {
+	{ .kind = ARGUMENT_DOMAIN,
+	  .name = "domain",
+	  .help = "only of this domain",
+	  .optional = true },
+	{ 0 },
+};
 
 static const struct argument list_arguments[] = {
 	{ .kind = ARGUMENT_DOMAIN,
@@ -439,7 +509,8 @@ const struct command account_commands[] = {
 			"never kept, only what is needed to check it.",
 		.example = "stentorctl account add juliet@capulet.example --generate",
 		.arguments = add_arguments,
-		.flags = COMMAND_OFFLINE,
+		.node = NS_ADMIN "add-user",
+		.flags = COMMAND_ADHOC | COMMAND_OFFLINE,
 	},
 	{
 		.noun = "account",
@@ -448,7 +519,8 @@ const struct command account_commands[] = {
 		.about = "give an account a new password",
 		.example = "stentorctl account passwd juliet@capulet.example --password-file -",
 		.arguments = passwd_arguments,
-		.flags = COMMAND_OFFLINE,
+		.node = NS_ADMIN "change-user-password",
+		.flags = COMMAND_ADHOC | COMMAND_OFFLINE,
 	},
 	{
 		.noun = "account",
@@ -460,7 +532,8 @@ const struct command account_commands[] = {
 			"erased, and nobody can take the name for some time.",
 		.example = "stentorctl account remove tybalt@capulet.example --reserve 90",
 		.arguments = remove_arguments,
-		.flags = COMMAND_OFFLINE | COMMAND_DANGEROUS,
+		.node = NS_ADMIN "delete-user",
+		.flags = COMMAND_ADHOC | COMMAND_OFFLINE | COMMAND_DANGEROUS,
 	},
 	{
 		.noun = "account",
@@ -469,8 +542,9 @@ const struct command account_commands[] = {
 		.about = "keep an account, but let nobody log in to it",
 		.help = "Its sessions end.  Nothing is erased.",
 		.example = "stentorctl account disable tybalt@capulet.example",
-		.arguments = one_account,
-		.flags = COMMAND_OFFLINE,
+		.arguments = some_accounts,
+		.node = NS_ADMIN "disable-user",
+		.flags = COMMAND_ADHOC | COMMAND_OFFLINE,
 	},
 	{
 		.noun = "account",
@@ -478,8 +552,9 @@ const struct command account_commands[] = {
 		.run = run_enable,
 		.about = "end what `account disable` did",
 		.example = "stentorctl account enable tybalt@capulet.example",
-		.arguments = one_account,
-		.flags = COMMAND_OFFLINE,
+		.arguments = some_accounts,
+		.node = NS_ADMIN "reenable-user",
+		.flags = COMMAND_ADHOC | COMMAND_OFFLINE,
 	},
 	{
 		.noun = "account",
@@ -508,6 +583,16 @@ const struct command account_commands[] = {
 			   "secret.txt",
 		.arguments = check_arguments,
 		.flags = COMMAND_OFFLINE | COMMAND_PROVES,
+	},
+	{
+		.noun = "account",
+		.verb = "count",
+		.run = run_count,
+		.about = "how many accounts there are",
+		.example = "stentorctl account count capulet.example",
+		.arguments = count_arguments,
+		.node = NS_ADMIN "get-registered-users-num",
+		.flags = COMMAND_ADHOC | COMMAND_OFFLINE,
 	},
 	{ 0 },
 };

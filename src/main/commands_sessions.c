@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* session list, show, kick: asked of every shard, for every shard knows its own. */
+/* session list, count, show, kick: asked of every shard, for every shard knows its own. */
 #include "main/commands.h"
 
 #include "base/arena.h"
@@ -147,7 +147,7 @@ static void
 run_list(struct call *call)
 {
 	int64_t limit = call_number(call, "limit", LIST_LIMIT);
-	const char *domain = call_text(call, "domain");
+	const char *domain;
 	struct look *look;
 
 	if (limit < 1 || limit > LIST_MOST) {
@@ -155,10 +155,8 @@ run_list(struct call *call)
 			  LIST_MOST);
 		return;
 	}
-	if (domain != NULL && domain_find(domain) == NULL) {
-		call_fail(call, ERR_ABSENT, "the domain \"%s\" is not served here", domain);
+	if (!command_domain(call, &domain))
 		return;
-	}
 	look = look_new(call);
 	look->limit = (uint32_t)limit;
 	look->domain = domain ? arena_copy(look->arena, domain) : NULL;
@@ -263,7 +261,49 @@ run_kick(struct call *call)
 	census_start(kick_here, kick_done, look);
 }
 
+/* --- count --- */
+
+static json_t *
+count_here(void *ctx)
+{
+	const struct look *look = ctx;
+	json_int_t count = 0;
+
+	for (struct account *a = account_next(NULL); a != NULL; a = account_next(a))
+		if (look->domain == NULL || text_is(look->domain, a->jid->domain))
+			count += a->session_count;
+	return json_pack("{s:I}", "count", count);
+}
+
+static void
+counted(void *ctx, json_t *answers)
+{
+	struct look *look = ctx;
+	json_int_t count = census_sum(answers, "count");
+
+	json_decref(answers);
+	/* a form's field is named by XEP-0133 */
+	call_result(look->call,
+		    json_pack("{s:I}", look->call->domain ? "onlineusersnum" : "sessions", count));
+	look_end(look);
+}
+
+static void
+run_count(struct call *call)
+{
+	const char *domain;
+	struct look *look;
+
+	if (!command_domain(call, &domain))
+		return;
+	look = look_new(call);
+	look->domain = domain ? arena_copy(look->arena, domain) : NULL;
+	census_start(count_here, counted, look);
+}
+
 /* --- the table --- */
+
+#define NS_ADMIN "http://jabber.org/protocol/admin#"
 
 static const struct argument list_arguments[] = {
 	{ .kind = ARGUMENT_DOMAIN,
@@ -276,13 +316,24 @@ static const struct argument list_arguments[] = {
 	{ 0 },
 };
 
+static const struct argument count_arguments[] = {
+	{ .kind = ARGUMENT_DOMAIN,
+	  .name = "domain",
+	  .help = "only of this domain",
+	  .optional = true },
+	{ 0 },
+};
+
 static const struct argument show_arguments[] = {
 	{ .kind = ARGUMENT_JID, .name = "jid", .help = "an account, or one client of it" },
 	{ 0 },
 };
 
 static const struct argument kick_arguments[] = {
-	{ .kind = ARGUMENT_JID, .name = "jid", .help = "an account, or one client of it" },
+	{ .kind = ARGUMENT_JID,
+	  .name = "jid",
+	  .field = "accountjids",
+	  .help = "an account, or one client of it" },
 	{ .kind = ARGUMENT_TEXT, .name = "--reason", .help = "what the client is told" },
 	{ 0 },
 };
@@ -312,6 +363,18 @@ const struct command session_commands[] = {
 		.example =
 			"stentorctl session kick tybalt@capulet.example/sword --reason \"enough\"",
 		.arguments = kick_arguments,
+		.node = NS_ADMIN "end-user-session",
+		.flags = COMMAND_ADHOC,
+	},
+	{
+		.noun = "session",
+		.verb = "count",
+		.run = run_count,
+		.about = "how many are connected",
+		.example = "stentorctl session count capulet.example",
+		.arguments = count_arguments,
+		.node = NS_ADMIN "get-online-users-num",
+		.flags = COMMAND_ADHOC,
 	},
 	{ 0 },
 };

@@ -64,7 +64,7 @@ errand_start(struct call *call, bool (*work)(struct errand *errand, struct err *
 	errand->file = copy_text(call_text(call, "file"));
 	errand->conf = conf_hold(server.conf);
 	errand->work = work;
-	helper_start(server.desk, &errand->job, 0, errand_work, errand_done);
+	helper_start(server.desk, &errand->job, DESK_STORE, errand_work, errand_done);
 }
 
 /* --- status --- */

@@ -9,7 +9,9 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <grp.h>
 #include <inttypes.h>
+#include <pwd.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -96,6 +98,26 @@ lock_give_back(int *lock)
 		log_debug(&log_root, "could not empty the lock: %s", strerror(errno));
 	close(*lock);
 	*lock = -1;
+}
+
+bool
+user_become(const char *name, int lock, struct err *err)
+{
+	struct passwd *user;
+
+	if (name == NULL || name[0] == '\0' || geteuid() != 0)
+		return true;
+	user = getpwnam(name);
+	if (user == NULL)
+		return err_fail(err, ERR_ABSENT, "user: there is no user \"%s\"", name);
+	if (fchown(lock, user->pw_uid, user->pw_gid) != 0)
+		return err_fail(err, ERR_SYSTEM, "could not give the lock to user \"%s\": %s", name,
+				strerror(errno));
+	if (initgroups(name, user->pw_gid) != 0 || setgid(user->pw_gid) != 0 ||
+	    setuid(user->pw_uid) != 0)
+		return err_fail(err, ERR_SYSTEM, "could not become user \"%s\": %s", name,
+				strerror(errno));
+	return true;
 }
 
 char *

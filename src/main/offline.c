@@ -115,7 +115,7 @@ run_on_shard(const struct command *command, const json_t *arguments)
 {
 	struct offline offline = { .command = command, .arguments = arguments };
 
-	server.desk = helper_pool_new("desk", 1, 0);
+	server.desk = helper_pool_new("desk", DESK_THREADS, 0);
 	shards_run(offline_shard, &offline);
 	helper_pool_free(&server.desk);
 	return offline.answer ? offline.answer : refusal("failed", "the command gave no answer");
@@ -157,6 +157,11 @@ offline_run(const char *conf_path, int lock, const struct command *command, cons
 		goto end;
 	}
 	server.data = settings_data(server.conf);
+	if (!user_become(settings_server(server.conf)->user, lock, &err)) {
+		answer = refusal(admin_kind(err.kind), err.text);
+		conf_drop(server.conf);
+		goto end;
+	}
 	shards_open(1);
 	if (!shut)
 		server.store = bare ? store_as_it_is(server.conf, &faults)

@@ -54,7 +54,7 @@ static void reload_applied(void *ctx, json_t *answers);
 static void reload_end(struct reload *reload);
 
 bool
-log_apply(const struct conf *conf, struct err *err)
+log_reopen(const struct conf *conf, struct err *err)
 {
 	const struct log_settings *settings = settings_log(conf);
 	const char *target = settings->target ? settings->target : "stderr";
@@ -68,9 +68,16 @@ log_apply(const struct conf *conf, struct err *err)
 		path = settings_path(conf, target);
 	good = log_open(path ? path : target, settings->json, err);
 	free(path);
-	if (good)
-		log_set_level((enum log_level)settings->level);
 	return good || err_add(err, "log");
+}
+
+bool
+log_apply(const struct conf *conf, struct err *err)
+{
+	if (!log_reopen(conf, err))
+		return false;
+	log_set_level((enum log_level)settings_log(conf)->level);
+	return true;
 }
 
 /* --- the file --- */
@@ -279,7 +286,7 @@ reload_start(reload_done_fn *fn, void *ctx)
 	reload->fn = fn;
 	reload->ctx = ctx;
 	notify_reloading();
-	helper_start(server.desk, &reload->job, 0, reload_prepare, reload_read);
+	helper_start(server.desk, &reload->job, DESK_RELOAD, reload_prepare, reload_read);
 }
 
 /* --- certificates whose files change by themselves --- */

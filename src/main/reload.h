@@ -21,5 +21,7 @@ void reload_start(reload_done_fn *fn, void *ctx);
 void reload_open(struct conf *conf);
 void reload_close(void);
 
-/* Opens the log as the configuration says. */
+/* Opens the log where the configuration says, with the level it says. */
 bool log_apply(const struct conf *conf, struct err *err);
+/* The same with the level there is. */
+bool log_reopen(const struct conf *conf, struct err *err);

@@ -44,7 +44,7 @@ log_anew(void)
 {
 	struct err err;
 
-	if (log_apply(server.conf, &err))
+	if (log_reopen(server.conf, &err))
 		log_info(&log_root, "log opened anew");
 	else
 		log_error(&log_root, "the log stays where it is: %s", err.text);

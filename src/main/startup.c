@@ -37,10 +37,8 @@
 
 #include <errno.h>
 #include <fcntl.h>
-#include <grp.h>
 #include <inttypes.h>
 #include <malloc.h>
-#include <pwd.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -49,6 +47,9 @@
 #include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
+
+#define LOCK_TRIES  20
+#define LOCK_TRY_US 50000
 
 struct server server = { .lock = -1, .ready = -1 };
 
@@ -63,7 +64,7 @@ fault(struct text *faults, const struct err *err)
 }
 
 static void
-faults_print(const struct text *faults)
+faults_print(struct text *faults)
 {
 	const char *line = faults->length > 0 ? faults->bytes : "";
 
@@ -73,6 +74,7 @@ faults_print(const struct text *faults)
 		fprintf(stderr, "stentord: %.*s\n", (int)length, line);
 		line += length + (line[length] == '\n');
 	}
+	text_clear(faults);
 }
 
 bool
@@ -177,26 +179,6 @@ ports_open(const struct conf *conf, struct text *faults)
 		}
 }
 
-static bool
-user_become(const char *name, struct err *err)
-{
-	struct passwd *user;
-
-	if (name == NULL || name[0] == '\0' || geteuid() != 0)
-		return true;
-	user = getpwnam(name);
-	if (user == NULL)
-		return err_fail(err, ERR_ABSENT, "user: there is no user \"%s\"", name);
-	if (fchown(server.lock, user->pw_uid, user->pw_gid) != 0)
-		return err_fail(err, ERR_SYSTEM, "could not give the lock to user \"%s\": %s", name,
-				strerror(errno));
-	if (initgroups(name, user->pw_gid) != 0 || setgid(user->pw_gid) != 0 ||
-	    setuid(user->pw_uid) != 0)
-		return err_fail(err, ERR_SYSTEM, "could not become user \"%s\": %s", name,
-				strerror(errno));
-	return true;
-}
-
 static void
 certificates_open(const struct conf *conf, struct text *faults)
 {
@@ -263,14 +245,19 @@ startup_open(struct text *faults)
 	struct err err;
 
 	server.data = settings_data(conf);
-	server.lock = lock_take(server.data, NULL, &err);
+	/* A tool that is at work there, or a server that ends, is gone in a moment. */
+	for (int i = 0; i < LOCK_TRIES && server.lock < 0; i++) {
+		if (i > 0)
+			usleep(LOCK_TRY_US);
+		server.lock = lock_take(server.data, NULL, &err);
+	}
 	if (server.lock < 0) {
 		fault(faults, &err);
 		return false; /* its ports are taken by the same server: not worth a line each */
 	}
 	mallopt(M_ARENA_MAX, (int)shard_count() + 1);
 	ports_open(conf, faults);
-	if (!user_become(settings_server(conf)->user, &err)) {
+	if (!user_become(settings_server(conf)->user, server.lock, &err)) {
 		fault(faults, &err);
 		return false;
 	}
@@ -421,7 +408,7 @@ startup_run(const char *conf_path, bool background)
 	}
 	if (chdir(server.data) != 0) /* where a core file would go */
 		log_warn(&log_root, "could not enter \"%s\": %s", server.data, strerror(errno));
-	server.desk = helper_pool_new("desk", 1, 0);
+	server.desk = helper_pool_new("desk", DESK_THREADS, 0);
 	shards_run(startup_shards, NULL);
 	startup_close();
 	return server.exit_code;

@@ -49,7 +49,7 @@ trimmed_here(void *ctx, json_t *answers)
 {
 	(void)ctx;
 	json_decref(answers);
-	helper_start(server.desk, zalloc(sizeof(struct job)), 0, trim_work, NULL);
+	helper_start(server.desk, zalloc(sizeof(struct job)), DESK_TIDY, trim_work, NULL);
 }
 
 static void

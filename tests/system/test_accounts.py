@@ -21,6 +21,7 @@ class Accounts:
         self.assertEqual(it.ask("account", "list"), [])
         it.add("juliet", "one")
         self.assertEqual([a["jid"] for a in it.ask("account", "list")], ["juliet@localhost"])
+        self.assertEqual(it.ask("account", "count")["accounts"], 1)
         self.assertSays(it.ctl("account", "add", "juliet@localhost", "--generate"), 1, "juliet")
 
         self.assertPassword(it, "one", True)
@@ -37,6 +38,7 @@ class Accounts:
 
         it.ask("account", "remove", "juliet@localhost")
         self.assertEqual(it.ask("account", "list"), [])
+        self.assertEqual(it.ask("account", "count", "localhost")["accounts"], 0)
         self.assertEqual([a["state"] for a in it.ask("account", "list", "--all")], ["reserved"])
         done = it.ctl("account", "add", "juliet@localhost", "--generate")
         self.assertEqual(done.returncode, 1)

@@ -81,6 +81,7 @@ class AdminSocket(SystemTest):
                     b'{"command":["account","add"],"arguments":{"jid":"a@localhost","x":1}}\n',
                     b'{"command":["account","add"],"arguments":{"jid":"a@localhost"}}\n',
                     b'{"command":["init"],"arguments":{"dir":"/tmp/x"}}\n',
+                    b'{"command":["store","restore"],"arguments":{"file":"/x"}}\n',
                     b'{"command":["log","level"],"arguments":{"level":"\\u0000"}}\n']
         answers = self.ask(*nonsense, {"command": ["log", "level"]})
         self.assertEqual(len(answers), len(nonsense) + 1)

@@ -2,6 +2,8 @@
 # SPDX-License-Identifier: MIT
 """Sessions as admins see and end them, wherever their shard is."""
 
+import shutil
+
 from instance import Client, SystemTest, main
 
 
@@ -28,6 +30,7 @@ class Sessions(SystemTest):
         self.assertEqual(len(some), 2)
         self.assertLessEqual(set(some), set(everybody))
         self.assertSays(self.it.ctl("session", "list", "b.example"), 1, "b.example")
+        self.assertEqual(self.it.ask("session", "count")["sessions"], 6)
         status = self.it.ask("status")
         self.assertEqual((status["sessions"], status["streams"], status["shards"]), (6, 6, 3))
 
@@ -70,6 +73,81 @@ class Sessions(SystemTest):
         client.hear("<presence")
         one, = self.it.ask("session", "show", "user3@localhost")
         self.assertEqual((one["presence"], one["priority"]), ("available", 7))
+
+
+class AdminFromAClient(SystemTest):
+    """The same commands, asked by an admin's chat client (XEP-0050, XEP-0133)."""
+
+    ADMIN = "http://jabber.org/protocol/admin#"
+
+    def setUp(self):
+        self.it = it = self.instance()
+        other = self.instance(domain="b.example")
+        for end in ("crt", "key"):
+            shutil.copy(other.folder + "/certs/b.example." + end, it.folder + "/certs/")
+        it.append('domain "b.example" { certificate = "certs/b.example.crt" '
+                  'key = "certs/b.example.key" }\n')
+        it.edit(r'^domain "localhost" \{$', 'domain "localhost" {\n\tadmins = { "boss@localhost" }')
+        it.add("boss")
+        it.add("juliet")
+        it.ask("account", "add", "romeo@b.example", "--password-file", "-", input="secret\n")
+        it.start()
+        self.boss = Client(it, "boss")
+        self.addCleanup(self.boss.close)
+
+    def run_command(self, node, client=None, to="localhost", **fields):
+        client = client or self.boss
+        form = "".join("<field var='%s'><value>%s</value></field>" % field
+                       for field in fields.items())
+        if form:
+            form = "<x xmlns='jabber:x:data' type='submit'>%s</x>" % form
+        client.heard = ""
+        client.say("<iq type='set' id='c' to='%s'><command node='%s%s' action='execute' "
+                   "xmlns='http://jabber.org/protocol/commands'>%s</command></iq>"
+                   % (to, self.ADMIN, node, form))
+        return client.hear("</iq>")
+
+    def jids(self):
+        return [a["jid"] for a in self.it.ask("account", "list")]
+
+    def test_an_account_is_made_and_removed(self):
+        self.run_command("add-user", accountjid="new@localhost", password="secret")
+        self.assertIn("new@localhost", self.jids())
+        Client(self.it, "new").close()
+        self.run_command("delete-user", accountjids="new@localhost")
+        self.assertNotIn("new@localhost", self.jids())
+
+    def test_sessions_are_ended_and_counted(self):
+        juliet = Client(self.it, "juliet")
+        self.addCleanup(juliet.close)
+        said = self.run_command("get-online-users-num", domain="localhost")
+        self.assertIn("onlineusersnum", said)
+        self.assertIn(">2<", said)
+        said = self.run_command("get-registered-users-num", domain="localhost")
+        self.assertIn("registeredusersnum", said)
+        self.run_command("end-user-session", accountjids="juliet@localhost")
+        self.assertIn("</stream:stream>", juliet.hear_all())
+
+    def test_other_domains_are_none_of_his_business(self):
+        before = self.jids()
+        for node, fields in (("add-user", {"accountjid": "x@b.example", "password": "secret"}),
+                             ("delete-user", {"accountjids": "romeo@b.example"}),
+                             ("disable-user", {"accountjids": "romeo@b.example"}),
+                             ("change-user-password", {"accountjid": "romeo@b.example",
+                                                       "password": "mine"}),
+                             ("end-user-session", {"accountjids": "romeo@b.example"}),
+                             ("get-registered-users-num", {"domain": "b.example"})):
+            self.assertIn("error", self.run_command(node, **fields), node)
+        self.assertIn("forbidden", self.run_command("add-user", to="b.example",
+                                                    accountjid="x@b.example", password="x"))
+        self.assertEqual(self.jids(), before)
+
+    def test_only_admins_are_obeyed(self):
+        juliet = Client(self.it, "juliet")
+        self.addCleanup(juliet.close)
+        self.assertIn("forbidden", self.run_command("add-user", juliet, accountjid="x@localhost",
+                                                    password="x"))
+        self.assertNotIn("x@localhost", self.jids())
 
 
 if __name__ == "__main__":
