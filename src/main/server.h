@@ -30,7 +30,7 @@ struct server {
 	int lock;   /* its lock; -1: not held */
 	struct store *store;
 	struct tls_context *tls;
-	struct helper_pool *desk; /* one thread for what blocks: one thing at a time */
+	struct helper_pool *desk; /* for what blocks; things of one enum desk keep their order */
 	struct listening *listening;
 	size_t listening_count;
 	int64_t since; /* seconds since 1970 */
@@ -40,12 +40,18 @@ struct server {
 };
 extern struct server server;
 
+enum desk { DESK_STORE = 1, DESK_RELOAD, DESK_TIDY };
+#define DESK_THREADS 2
+
 /* --- lock.c --- */
 
 /* Takes the exclusive lock of a data folder, made if it is not there.  -1 with the reason;
  * `*holder` (may be NULL) is then the process that has it, or 0. */
 int lock_take(const char *folder, int64_t *holder, struct err *err);
 void lock_give_back(int *lock);
+/* Root becomes the user of that name, who gets the lock as well; others, and without a
+ * name, stay who they are. */
+bool user_become(const char *name, int lock, struct err *err);
 
 /* The admin socket of a data folder, as a path that is short enough however long the
  * folder's name is.  `*folder_fd` must stay open while the path is used. */
