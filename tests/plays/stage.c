@@ -3,10 +3,17 @@
  * The stage: runs a play (tests/plays/README) in this process, on a clock and a network of
  * ours.
  *
- *	stage [--shards N] [--seed N] PLAY ...
+ *	stage [--shards N] [--seed N | --seeds N] [--fail-each] PLAY ...
  *
  * The world is the real program from the stream upwards: streams, core, the store in memory
- * and the modules; below it are tests/fake/.
+ * and the modules; below it are tests/fake/.  Each performance has a process of its own, so
+ * that one that dies does not end the evening.
+ *
+ * Unless told otherwise a play is performed with one shard and with three.  --seeds N: with
+ * three, and N times, what comes next decided by lot.  --fail-each: those that begin with
+ * "# Fails anywhere." are performed again and again, and each time another call of the store
+ * fails; what is heard is then not compared, but nobody crashes, leaks or hangs, and every
+ * question is answered.
  */
 #include "base/clock.h"
 #include "base/codec.h"
@@ -15,6 +22,7 @@
 #include "conf/conf.h"
 #include "core/account.h"
 #include "core/credentials.h"
+#include "core/directory.h"
 #include "core/loader.h"
 #include "fake/fake.h"
 #include "net/tls.h"
@@ -27,21 +35,36 @@
 
 #include <ctype.h>
 #include <setjmp.h>
+#include <signal.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #define PORT 5222
 #define DOMAIN "capulet.example"
 #define PASSWORD "wherefore art thou"
-#define HEARD_MAX 1000
+#define HEARD_MAX 10000
+#define FAILING_MAX 2000 /* calls of the store in one play */
+
+enum { PASSED, FAILED_, NOTHING_FAILED, SKIPPED }; /* how a performance went */
 
 struct heard {
 	struct heard *next;
 	struct arena *arena;
 	struct element *element;
+};
+
+struct asked {			/* an IQ of somebody's that waits for its answer */
+	struct asked *next;
+	char *id;
+};
+
+struct password {		/* where it is not the usual one */
+	struct password *next;
+	char *account, *words;
 };
 
 struct person {			/* a client on the stage */
@@ -53,6 +76,8 @@ struct person {			/* a client on the stage */
 	struct heard *first, *last;
 	char *question;			/* id and from of the last IQ get, for "answers" */
 	char *asker;
+	struct asked *asked;
+	bool by_hand;			/* says and hears headers and features, too */
 	bool over;			/* the stream was closed */
 	bool restarted;
 	char condition[64];		/* of a stream error */
@@ -63,11 +88,14 @@ static struct {
 	int line;
 	unsigned shards;
 	uint64_t seed;
+	long failing;			/* the call of the store that fails; 0: none */
+	bool quiet;
 	struct person *people;
-	struct text options[16];	/* lines of a module's section */
-	char *option_modules[16];
+	struct password *passwords;
+	struct option_line {		/* of a domain, of a module's section or its own */
+		char *domain, *module, *name, *line;
+	} options[16];
 	unsigned option_count;
-	char *modules;
 	char *domains[4];
 	struct text accounts;		/* " juliet@capulet.example romeo@..." */
 	struct store *store;
@@ -103,22 +131,28 @@ on_each_shard(void (*fn)(void *arg), void *arg)
 }
 
 static void
-write_conf(struct text *out)
+write_domain(struct text *out, const char *domain)
 {
-	text_addf(out, "domain \"%s\" {\n", DOMAIN);
-	if (stage.modules != NULL)
-		text_addf(out, "\tmodules = { %s }\n", stage.modules);
-	text_addf(out, "\tadmins = { \"escalus@%s\" }\n", DOMAIN);
+	text_addf(out, "domain \"%s\" {\n\tadmins = { \"escalus@%s\" }\n", domain, DOMAIN);
 	for (unsigned i = 0; i < stage.option_count; i++) {
-		if (stage.option_modules[i] == NULL)
-			text_addf(out, "\t%s\n", stage.options[i].bytes);
+		const struct option_line *option = &stage.options[i];
+
+		if (!text_is(option->domain, domain))
+			continue;
+		if (option->module == NULL)
+			text_addf(out, "\t%s\n", option->line);
 		else
-			text_addf(out, "\t%s {\n\t\t%s\n\t}\n", stage.option_modules[i],
-			          stage.options[i].bytes);
+			text_addf(out, "\t%s {\n\t\t%s\n\t}\n", option->module, option->line);
 	}
 	text_add(out, "}\n");
+}
+
+static void
+write_conf(struct text *out)
+{
+	write_domain(out, DOMAIN);
 	for (unsigned i = 0; i < COUNT(stage.domains) && stage.domains[i] != NULL; i++)
-		text_addf(out, "domain \"%s\" {\n}\n", stage.domains[i]);
+		write_domain(out, stage.domains[i]);
 }
 
 static void
@@ -193,7 +227,6 @@ open_house(void)
 static void
 open_world(void)
 {
-	static const char *const nobody[] = { NULL };
 	struct store_settings settings = {
 		.driver = "sqlite",
 		.folder = "/tmp",
@@ -205,7 +238,6 @@ open_world(void)
 	struct err err;
 	const char **migrating;
 
-	(void)nobody;
 	clock_freeze(1700000000000);
 	shards_open(stage.shards);
 	stage.tls = tls_context_new(&err);
@@ -224,6 +256,7 @@ open_world(void)
 	open_house();
 	fake_shuffle(stage.seed);
 	stage.open = true;
+	store_fail(stage.store, stage.failing);
 }
 
 static void
@@ -242,6 +275,13 @@ person_leave(struct person *person)
 		free(heard);
 	}
 	person->last = NULL;
+	while (person->asked != NULL) {
+		struct asked *asked = person->asked;
+
+		person->asked = asked->next;
+		free(asked->id);
+		free(asked);
+	}
 }
 
 static void
@@ -263,6 +303,7 @@ close_world(void)
 	struct person *person;
 
 	if (stage.open) {
+		fake_hold_helpers(false);
 		store_fail(stage.store, 0);
 		close_house();
 		credentials_close();
@@ -282,12 +323,21 @@ close_world(void)
 		free(person);
 	}
 	for (unsigned i = 0; i < stage.option_count; i++) {
-		text_clear(&stage.options[i]);
-		free(stage.option_modules[i]);
+		free(stage.options[i].domain);
+		free(stage.options[i].module);
+		free(stage.options[i].name);
+		free(stage.options[i].line);
+	}
+	while (stage.passwords != NULL) {
+		struct password *password = stage.passwords;
+
+		stage.passwords = password->next;
+		free(password->account);
+		free(password->words);
+		free(password);
 	}
 	for (unsigned i = 0; i < COUNT(stage.domains); i++)
 		free(stage.domains[i]);
-	free(stage.modules);
 	text_clear(&stage.accounts);
 }
 
@@ -332,9 +382,8 @@ account_made(void *ctx, const struct err *err)
 {
 	bool *made = ctx;
 
-	*made = true;
-	if (err != NULL)
-		fails("the account could not be made: %s", err->text);
+	/* One that made itself is there already. */
+	*made = err == NULL || err->kind == ERR_EXISTS || stage.failing != 0;
 }
 
 static void
@@ -352,14 +401,73 @@ need_account(struct person *person)
 	}
 	text_add(&stage.accounts, key);
 	jid_join(&who, arena, person->local, person->domain, NULL);
+	if (domain_find(person->domain) == NULL)
+		fails("nobody serves %s", person->domain);
 	account_make(domain_find(person->domain), &who, PASSWORD, account_made, &made);
 	fake_settle();
 	arena_drop(arena);
 	if (!made)
-		fails("the account was never made");
+		fails("the account could not be made");
+}
+
+static const char *
+password_of(const struct person *person)
+{
+	char account[256];
+
+	(void)snprintf(account, sizeof account, "%s@%s", person->local, person->domain);
+	for (struct password *p = stage.passwords; p != NULL; p = p->next)
+		if (strcmp(p->account, account) == 0)
+			return p->words;
+	return PASSWORD;
+}
+
+static void
+change_password(const struct person *person, const char *words)
+{
+	struct password *password = zalloc(sizeof *password);
+	char account[256];
+
+	(void)snprintf(account, sizeof account, "%s@%s", person->local, person->domain);
+	password->account = copy_text(account);
+	password->words = copy_text(words);
+	password->next = stage.passwords;
+	stage.passwords = password;
 }
 
 /* --- hearing --- */
+
+static void
+has_asked(struct person *person, const struct element *stanza)
+{
+	const char *type = element_get(stanza, "type"), *id = element_get(stanza, "id");
+	struct asked *asked;
+
+	if (strcmp(stanza->name, "iq") != 0 || id == NULL ||
+	    (!text_is(type, "get") && !text_is(type, "set")))
+		return;
+	asked = zalloc(sizeof *asked);
+	asked->id = copy_text(id);
+	asked->next = person->asked;
+	person->asked = asked;
+}
+
+static void
+is_answered(struct person *person, const struct element *stanza)
+{
+	const char *type = element_get(stanza, "type"), *id = element_get(stanza, "id");
+
+	if (strcmp(stanza->name, "iq") != 0 || (!text_is(type, "result") && !text_is(type, "error")))
+		return;
+	for (struct asked **a = &person->asked, *asked; (asked = *a) != NULL; a = &asked->next) {
+		if (!text_is(id, asked->id))
+			continue;
+		*a = asked->next;
+		free(asked->id);
+		free(asked);
+		return;
+	}
+}
 
 static void
 queue(struct person *person, struct element *element, struct arena *arena)
@@ -373,6 +481,7 @@ queue(struct person *person, struct element *element, struct arena *arena)
 	else
 		person->first = heard;
 	person->last = heard;
+	is_answered(person, element);
 	if (strcmp(element->name, "iq") == 0 && text_is(element_get(element, "type"), "get")) {
 		free(person->question);
 		free(person->asker);
@@ -384,8 +493,13 @@ queue(struct person *person, struct element *element, struct arena *arena)
 static bool
 on_header(void *listener, struct element *header, struct arena *arena)
 {
-	(void)listener;
-	(void)header;
+	struct person *person = listener;
+
+	if (person->by_hand) {
+		struct arena *own = arena_new();
+
+		queue(person, element_copy(own, header), own);
+	}
 	(void)arena;
 	return true;
 }
@@ -403,7 +517,7 @@ on_element(void *listener, struct element *element, struct arena *arena)
 		arena_drop(arena);
 		return true;
 	}
-	if (element_is(element, NS_STREAMS, "features")) {
+	if (element_is(element, NS_STREAMS, "features") && !person->by_hand) {
 		arena_drop(arena);
 		return true;
 	}
@@ -500,6 +614,27 @@ is_blank(const struct element *node)
 
 static bool matches(const struct element *want, const struct element *got, bool top);
 
+/* Of an error only what is written must be there, and conditions need no namespace. */
+static bool
+error_matches(const struct element *want, const struct element *got)
+{
+	const char *type = element_get(want, "type");
+
+	if (type != NULL && strcmp(type, "*") != 0 && !text_is(element_get(got, "type"), type))
+		return false;
+	ELEMENT_EACH (want, child) {
+		bool found = false;
+
+		ELEMENT_EACH (got, other)
+			found |= matches(child, other, false) ||
+			         (strcmp(child->name, other->name) == 0 && child->first == NULL &&
+			          strcmp(child->ns, NS_CLIENT) == 0);
+		if (!found)
+			return false;
+	}
+	return true;
+}
+
 static const struct element *
 skip_blank(const struct element *node)
 {
@@ -542,6 +677,8 @@ matches(const struct element *want, const struct element *got, bool top)
 		return true;
 	if (strcmp(want->name, got->name) != 0 || strcmp(want->ns, got->ns) != 0)
 		return false;
+	if (element_is(want, NS_CLIENT, "error"))
+		return error_matches(want, got);
 	for (const struct attribute *a = want->attributes; a != NULL; a = a->next) {
 		const char *value = a->ns == NULL ? element_get(got, a->name) :
 		                                    element_get_ns(got, a->ns, a->name);
@@ -562,79 +699,165 @@ matches(const struct element *want, const struct element *got, bool top)
 
 /* --- speaking --- */
 
-static void
-say(struct person *person, const char *words)
+/* While calls of the store fail somebody may not be here, and then says nothing. */
+static bool
+can_speak(struct person *person)
 {
-	if (person->end == NULL)
+	if (person->end != NULL)
+		return true;
+	if (stage.failing == 0)
 		fails("%s is not connected", person->name);
-	fake_say(person->end, words);
+	return false;
 }
 
 static void
-say_header(struct person *person)
+say(struct person *person, const char *words)
+{
+	if (can_speak(person))
+		fake_say(person->end, words);
+}
+
+static void
+open_stream(struct person *person, const char *domain)
 {
 	struct text text = { 0 };
 
 	text_addf(&text,
 	          "<?xml version='1.0'?><stream:stream xmlns='jabber:client' "
 	          "xmlns:stream='http://etherx.jabber.org/streams' version='1.0' to='%s'>",
-	          person->domain);
+	          domain);
 	say(person, text.bytes);
 	text_clear(&text);
 }
 
-static void
+/* What must come next for somebody to get in; false: it did not (and something fails). */
+static bool
 expect(struct person *person, const char *name, const char *type, const char *what)
 {
 	struct heard *heard = next_heard(person);
+	bool good;
 
-	if (heard == NULL)
+	while (heard != NULL && person->by_hand && heard->element->name[0] != name[0] &&
+	       text_is(heard->element->ns, NS_STREAMS)) { /* what went before */
+		heard_free(heard);
+		heard = next_heard(person);
+	}
+	good = heard != NULL && strcmp(heard->element->name, name) == 0 &&
+	            (type == NULL || text_is(element_get(heard->element, "type"), type));
+
+	if (!good && stage.failing == 0 && heard == NULL)
 		fails("%s hears nothing, not %s", person->name, what);
-	if (strcmp(heard->element->name, name) != 0 ||
-	    (type != NULL && !text_is(element_get(heard->element, "type"), type)))
+	if (!good && stage.failing == 0)
 		fails("%s hears, instead of %s: %s", person->name, what,
 		      xml_text(heard->arena, heard->element, NS_CLIENT));
-	heard_free(heard);
+	if (heard != NULL)
+		heard_free(heard);
+	return good;
+}
+
+static void
+call(struct person *person, bool by_hand)
+{
+	need_world();
+	person_leave(person);
+	person->over = false;
+	person->by_hand = by_hand;
+	person->condition[0] = '\0';
+	person->end = fake_connect(PORT, "127.0.0.1");
+	if (person->end == NULL)
+		fails("%s could not connect", person->name);
+}
+
+static void
+start_tls(struct person *person)
+{
+	say(person, "<starttls xmlns='urn:ietf:params:xml:ns:xmpp-tls'/>");
+	(void)expect(person, "proceed", NULL, "leave to start TLS");
+}
+
+static bool
+prove(struct person *person, const struct person *as)
+{
+	struct text text = { 0 };
+	char plain[256], base64[BASE64_LENGTH(256) + 1];
+	int length = snprintf(plain, sizeof plain, "%c%s%c%s", '\0', as->local, '\0',
+	                      password_of(as));
+
+	base64_encode(base64, plain, (size_t)length);
+	text_addf(&text, "<auth xmlns='%s' mechanism='PLAIN'>%s</auth>", NS_SASL, base64);
+	say(person, text.bytes);
+	text_clear(&text);
+	return expect(person, "success", NULL, "the success of the login");
+}
+
+static bool
+authenticate(struct person *person)
+{
+	need_world();
+	need_account(person);
+	call(person, false);
+	open_stream(person, person->domain);
+	start_tls(person);
+	open_stream(person, person->domain);
+	if (!prove(person, person))
+		return false;
+	person->by_hand = true;
+	open_stream(person, person->domain);
+	if (!expect(person, "stream", NULL, "a header") ||
+	    !expect(person, "features", NULL, "features"))
+		return false;
+	return true;
 }
 
 static void
 log_in(struct person *person, bool available)
 {
 	struct text text = { 0 };
-	char plain[256], base64[BASE64_LENGTH(256) + 1];
-	int length;
 
-	need_world();
-	need_account(person);
-	person_leave(person);
-	person->over = false;
-	person->condition[0] = '\0';
-	person->end = fake_connect(PORT, "127.0.0.1");
-	if (person->end == NULL)
-		fails("%s could not connect", person->name);
-	say_header(person);
-	say(person, "<starttls xmlns='urn:ietf:params:xml:ns:xmpp-tls'/>");
-	expect(person, "proceed", NULL, "leave to start TLS");
-	say_header(person);
-	length = snprintf(plain, sizeof plain, "%c%s%c%s", '\0', person->local, '\0', PASSWORD);
-	base64_encode(base64, plain, (size_t)length);
-	text_addf(&text, "<auth xmlns='%s' mechanism='PLAIN'>%s</auth>", NS_SASL, base64);
-	say(person, text.bytes);
-	expect(person, "success", NULL, "the success of the login");
-	say_header(person);
-	text_empty(&text);
+	if (!authenticate(person)) {
+		person_leave(person);
+		return;
+	}
+	person->by_hand = false;
 	text_addf(&text,
 	          "<iq type='set' id='bind'><bind xmlns='%s'><resource>%s</resource></bind></iq>",
 	          NS_BIND, person->resource);
 	say(person, text.bytes);
-	expect(person, "iq", "result", "the answer to binding");
-	if (available) {
-		say(person, "<iq type='get' id='roster'><query xmlns='jabber:iq:roster'/></iq>");
-		expect(person, "iq", "result", "the roster");
-		say(person, "<presence/>");
-		expect(person, "presence", NULL, "one's own presence");
-	}
 	text_clear(&text);
+	if (!expect(person, "iq", "result", "the answer to binding")) {
+		person_leave(person);
+		return;
+	}
+	if (!available)
+		return;
+	say(person, "<iq type='get' id='roster'><query xmlns='jabber:iq:roster'/></iq>");
+	(void)expect(person, "iq", "result", "the roster");
+	say(person, "<presence/>");
+	(void)expect(person, "presence", NULL, "one's own presence");
+}
+
+static void
+cannot_log_in(struct person *person)
+{
+	struct heard *heard;
+	struct text text = { 0 };
+	char plain[256], base64[BASE64_LENGTH(256) + 1];
+	int length = snprintf(plain, sizeof plain, "%c%s%c%s", '\0', person->local, '\0',
+	                      password_of(person));
+
+	call(person, false);
+	open_stream(person, person->domain);
+	start_tls(person);
+	open_stream(person, person->domain);
+	base64_encode(base64, plain, (size_t)length);
+	text_addf(&text, "<auth xmlns='%s' mechanism='PLAIN'>%s</auth>", NS_SASL, base64);
+	say(person, text.bytes);
+	text_clear(&text);
+	heard = next_heard(person);
+	if (heard == NULL || strcmp(heard->element->name, "failure") != 0)
+		fails("%s does not hear that the login failed", person->name);
+	heard_free(heard);
+	person_leave(person);
 }
 
 /* --- sentences --- */
@@ -703,34 +926,60 @@ unit_of(const char *word)
 	fails("\"%s\" is no unit of time", word);
 }
 
-static void
-option(const char *text)
+/* "modules = a, b" becomes a list. */
+static char *
+option_line(const char *name, const char *value)
 {
-	const char *equals = strchr(text, '=');
-	const char *dot = strchr(text, '.');
-	unsigned n = stage.option_count;
+	struct text line = { 0 }, list = { 0 };
+	char *copy, *rest = NULL;
 
-	if (stage.open)
-		fails("options come before anybody is mentioned");
-	if (equals == NULL || n == COUNT(stage.options))
-		fails("Option NAME = VALUE, sixteen at most");
-	if (strncmp(text, "modules", 7) == 0) {
-		struct text list = { 0 };
-		char *copy = copy_text(equals + 1), *rest = NULL;
-
-		for (char *word = strtok_r(copy, " ,", &rest); word != NULL;
-		     word = strtok_r(NULL, " ,", &rest))
-			text_addf(&list, "%s\"%s\"", list.length > 0 ? ", " : "", word);
-		stage.modules = text_take(&list);
-		free(copy);
-		return;
+	if (strstr(name, "modules") == NULL) {
+		text_addf(&line, "%s = %s", name, value);
+		return text_take(&line);
 	}
+	copy = copy_text(value);
+	for (char *word = strtok_r(copy, " ,", &rest); word != NULL; word = strtok_r(NULL, " ,", &rest))
+		text_addf(&list, "%s\"%s\"", list.length > 0 ? ", " : "", word);
+	text_addf(&line, "%s = { %s }", name, list.bytes != NULL ? list.bytes : "");
+	free(copy);
+	text_clear(&list);
+	return text_take(&line);
+}
+
+/* "[MODULE.]NAME = VALUE", for a domain; one said again replaces the earlier one. */
+static void
+option(const char *domain, const char *text)
+{
+	const char *equals = strstr(text, " = ");
+	const char *dot = strchr(text, '.');
+	char *module = NULL, *name;
+	struct option_line *option = NULL;
+
+	if (equals == NULL)
+		fails("Option NAME = VALUE");
 	if (dot != NULL && dot < equals) {
-		stage.option_modules[n] = copy_bytes(text, (size_t)(dot - text));
+		module = copy_bytes(text, (size_t)(dot - text));
 		text = dot + 1;
 	}
-	text_add(&stage.options[n], text);
-	stage.option_count++;
+	name = copy_bytes(text, (size_t)(equals - text));
+	for (unsigned i = 0; i < stage.option_count; i++)
+		if (text_is(stage.options[i].domain, domain) && text_is(stage.options[i].name, name) &&
+		    (module == NULL ? stage.options[i].module == NULL :
+		                      text_is(stage.options[i].module, module)))
+			option = &stage.options[i];
+	if (option != NULL) {
+		free(option->module);
+		free(option->name);
+		free(option->line);
+	} else if (stage.option_count == COUNT(stage.options)) {
+		fails("sixteen options at most");
+	} else {
+		option = &stage.options[stage.option_count++];
+		option->domain = copy_text(domain);
+	}
+	option->module = module;
+	option->name = name;
+	option->line = option_line(name, equals + 3);
 }
 
 static void
@@ -741,13 +990,129 @@ restart(void)
 	open_house();
 }
 
+/* As SIGHUP does: the file is read anew, and each shard applies it. */
 static void
-closed_with(struct person *person, const char *condition)
+reload(void)
+{
+	struct conf *before = stage.conf;
+
+	need_world();
+	read_conf();
+	on_each_shard(apply, NULL);
+	fake_settle();
+	conf_drop(before);
+}
+
+/* NULL: without an error. */
+static void
+is_closed(struct person *person, const char *condition)
 {
 	listen_to_all();
-	if (strcmp(person->condition, condition) != 0)
+	if (stage.failing != 0)
+		return;
+	if (!person->over)
+		fails("%s is not closed%s%s", person->name, person->condition[0] ? " after " : "",
+		      person->condition);
+	if (strcmp(person->condition, condition != NULL ? condition : "") != 0)
 		fails("%s was closed with \"%s\", not \"%s\"", person->name, person->condition,
-		      condition);
+		      condition != NULL ? condition : "");
+}
+
+static void
+is_still_here(struct person *person)
+{
+	listen_to_all();
+	if (stage.failing == 0 && (person->end == NULL || person->over || person->condition[0] != '\0'))
+		fails("%s was closed with \"%s\"", person->name, person->condition);
+}
+
+static void
+answers(struct person *person)
+{
+	struct text text = { 0 };
+
+	if (person->question == NULL && stage.failing != 0)
+		return;
+	if (person->question == NULL)
+		fails("nobody has asked %s anything", person->name);
+	text_addf(&text, "<iq type='result' id='%s' to='%s'/>", person->question,
+	          person->asker != NULL ? person->asker : person->domain);
+	say(person, text.bytes);
+	text_clear(&text);
+	fake_settle();
+}
+
+static void
+has_heard_enough(struct person *person)
+{
+	struct heard *heard;
+
+	while ((heard = next_heard(person)) != NULL)
+		heard_free(heard);
+}
+
+static void
+hears_nothing(struct person *person)
+{
+	struct heard *heard = next_heard(person);
+
+	if (heard != NULL && stage.failing == 0)
+		fails("%s hears %s", person->name, xml_text(heard->arena, heard->element, NS_CLIENT));
+	if (heard != NULL)
+		heard_free(heard);
+	has_heard_enough(person);
+}
+
+static struct shard *
+home_of(struct person *person)
+{
+	struct arena *arena = arena_new();
+	struct shard *home;
+	struct jid who;
+
+	need_world();
+	jid_join(&who, arena, person->local, person->domain, NULL);
+	home = directory_home(&who);
+	arena_drop(arena);
+	return home;
+}
+
+static void
+live_apart(struct person *a, struct person *b)
+{
+	if (shard_count() > 1 && home_of(a) == home_of(b))
+		fails("%s and %s live on the same shard", a->name, b->name);
+}
+
+static void
+store_answers(int64_t times)
+{
+	fake_settle();
+	for (int64_t i = 0; i < times; i++) {
+		(void)fake_help_once();
+		fake_settle();
+	}
+}
+
+static void
+add_domain(const char *name)
+{
+	for (unsigned i = 0; i < COUNT(stage.domains); i++)
+		if (stage.domains[i] == NULL) {
+			stage.domains[i] = copy_text(name);
+			return;
+		}
+	fails("four domains more at most");
+}
+
+/* Somebody of another resource than the usual one. */
+static struct person *
+person_as(const char *name, const char *resource)
+{
+	char both[256];
+
+	(void)snprintf(both, sizeof both, "%.100s/%.100s", name, resource);
+	return person_named(both, NULL);
 }
 
 static bool
@@ -763,75 +1128,123 @@ is_like(const struct words *words, const char *pattern)
 	return i == words->count;
 }
 
+/* Splits a sentence; "A stranger" and "The stranger" are the same. */
+static void
+split(struct words *w, char *sentence)
+{
+	char *rest = NULL;
+
+	for (char *word = strtok_r(sentence, " ", &rest); word != NULL && w->count < COUNT(w->word);
+	     word = strtok_r(NULL, " ", &rest)) {
+		bool article = strcmp(word, "A") == 0 || strcmp(word, "The") == 0 ||
+		               strcmp(word, "Another") == 0;
+
+		if (!article || w->count > 0)
+			w->word[w->count++] = word;
+	}
+}
+
 /* A sentence that ends with a full stop. */
 static void
 perform(char *sentence)
 {
 	struct words w = { 0 };
-	char *copy, *rest = NULL;
+	char *copy;
 
 	if (strncmp(sentence, "Option ", 7) == 0) {
-		option(sentence + 7);
+		option(DOMAIN, sentence + 7);
 		return;
 	}
 	copy = copy_text(sentence);
-	for (char *word = strtok_r(copy, " ", &rest); word != NULL && w.count < COUNT(w.word);
-	     word = strtok_r(NULL, " ", &rest))
-		w.word[w.count++] = word;
-#define WHO(i) person_named(w.word[i], NULL)
-	if (is_like(&w, "_ connects"))
+	split(&w, copy);
+#define IS(pattern) is_like(&w, pattern)
+#define WHO(i)      person_named(w.word[i], NULL)
+	if (w.count > 4 && strcmp(w.word[0], "At") == 0 && strcmp(w.word[2], "option") == 0)
+		option(w.word[1], strstr(sentence, " option ") + 8);
+	else if (IS("_ connects"))
 		log_in(WHO(0), true);
-	else if (is_like(&w, "_ connects as _") || is_like(&w, "_ logs in as _"))
-		log_in(person_named(strcat(strcat(strcpy((char[256]){ 0 }, w.word[0]), "/"),
-		                           w.word[w.count - 1]),
-		                    NULL),
-		       strcmp(w.word[1], "connects") == 0);
-	else if (is_like(&w, "_ of _ connects"))
+	else if (IS("_ connects as _"))
+		log_in(person_as(w.word[0], w.word[3]), true);
+	else if (IS("_ logs in as _"))
+		log_in(person_as(w.word[0], w.word[4]), false);
+	else if (IS("_ of _ connects"))
 		log_in(person_named(w.word[0], w.word[2]), true);
-	else if (is_like(&w, "_ logs in"))
+	else if (IS("_ of _ logs in"))
+		log_in(person_named(w.word[0], w.word[2]), false);
+	else if (IS("_ of _ is away"))
+		need_world(), need_account(person_named(w.word[0], w.word[2]));
+	else if (IS("_ logs in"))
 		log_in(WHO(0), false);
-	else if (is_like(&w, "_ disconnects"))
-		say(WHO(0), "</stream:stream>"), listen_to_all(), fake_hang_up(WHO(0)->end),
-			fake_settle();
-	else if (w.count == 3 && is_like(&w, "_ link breaks") && strstr(w.word[0], "'s") != NULL)
-		*strstr(w.word[0], "'s") = '\0', fake_reset(WHO(0)->end), fake_settle();
-	else if (is_like(&w, "_ and _ are friends"))
-		befriend(WHO(0), WHO(2)), befriend(WHO(2), WHO(0));
-	else if (is_like(&w, "_ is away"))
-		need_world(), need_account(WHO(0));
-	else if (is_like(&w, "_ answers")) {
-		struct text text = { 0 };
-
-		if (WHO(0)->question == NULL)
-			fails("nobody has asked %s anything", w.word[0]);
-		text_addf(&text, "<iq type='result' id='%s' to='%s'/>", WHO(0)->question,
-		          WHO(0)->asker != NULL ? WHO(0)->asker : DOMAIN);
-		say(WHO(0), text.bytes);
-		text_clear(&text);
+	else if (IS("_ cannot log in"))
+		cannot_log_in(WHO(0));
+	else if (IS("_ authenticates"))
+		(void)authenticate(WHO(0));
+	else if (IS("_ authenticates as _"))
+		(void)authenticate(person_as(w.word[0], w.word[3]));
+	else if (IS("_ calls"))
+		call(WHO(0), true);
+	else if (IS("_ opens a stream"))
+		open_stream(WHO(0), WHO(0)->domain);
+	else if (IS("_ opens a stream to _"))
+		open_stream(WHO(0), w.word[5]);
+	else if (IS("_ starts TLS"))
+		start_tls(WHO(0));
+	else if (IS("_ proves to be _"))
+		need_account(WHO(4)), (void)prove(WHO(0), WHO(4));
+	else if (IS("_ has the password _"))
+		change_password(WHO(0), w.word[4]);
+	else if (IS("_ disconnects")) {
+		say(WHO(0), "</stream:stream>");
+		listen_to_all();
+		if (can_speak(WHO(0)))
+			fake_hang_up(WHO(0)->end);
 		fake_settle();
-	} else if (is_like(&w, "_ hears nothing")) {
-		struct heard *heard = next_heard(WHO(0));
-
-		if (heard != NULL)
-			fails("%s hears %s", w.word[0], xml_text(heard->arena, heard->element, NS_CLIENT));
-	} else if (is_like(&w, "_ is closed with _"))
-		closed_with(WHO(0), w.word[4]);
-	else if (is_like(&w, "_ _ pass") || is_like(&w, "_ _ passes"))
-		fake_pass(number_of(w.word[0]) * unit_of(w.word[1]));
-	else if (is_like(&w, "The store fails"))
+	} else if (w.count == 3 && IS("_ link breaks") && strstr(w.word[0], "'s") != NULL) {
+		*strstr(w.word[0], "'s") = '\0';
+		if (can_speak(WHO(0)))
+			fake_reset(WHO(0)->end);
+		fake_settle();
+	} else if (IS("_ and _ are friends"))
+		befriend(WHO(0), WHO(2)), befriend(WHO(2), WHO(0));
+	else if (IS("_ is away"))
+		need_world(), need_account(WHO(0));
+	else if (IS("_ answers"))
+		answers(WHO(0));
+	else if (IS("_ hears nothing"))
+		hears_nothing(WHO(0));
+	else if (IS("_ has heard enough"))
+		has_heard_enough(WHO(0));
+	else if (IS("_ is closed with _"))
+		is_closed(WHO(0), w.word[4]);
+	else if (IS("_ is closed"))
+		is_closed(WHO(0), NULL);
+	else if (IS("_ is still here"))
+		is_still_here(WHO(0));
+	else if (IS("_ and _ live apart"))
+		live_apart(WHO(0), WHO(2));
+	else if (IS("_ _ pass") || IS("_ _ passes"))
+		need_world(), fake_pass(number_of(w.word[0]) * unit_of(w.word[1]));
+	else if (IS("store fails"))
 		need_world(), fake_settle(), store_fail(stage.store, -1);
-	else if (is_like(&w, "The store works"))
+	else if (IS("store works"))
 		store_fail(stage.store, 0);
-	else if (is_like(&w, "The server restarts"))
+	else if (IS("store is slow"))
+		need_world(), fake_settle(), fake_hold_helpers(true);
+	else if (IS("store answers _ times"))
+		store_answers(number_of(w.word[2]));
+	else if (IS("store is quick"))
+		fake_hold_helpers(false), fake_settle();
+	else if (IS("server restarts"))
 		restart();
-	else if (is_like(&w, "Domain _")) {
-		for (unsigned i = 0; i < COUNT(stage.domains); i++)
-			if (stage.domains[i] == NULL) {
-				stage.domains[i] = copy_text(w.word[1]);
-				break;
-			}
-	} else
+	else if (IS("configuration is read anew"))
+		reload();
+	else if (IS("Domain _"))
+		add_domain(w.word[1]);
+	else if (IS("Over sockets only"))
+		exit(SKIPPED);
+	else
 		fails("what is \"%s\"?", sentence);
+#undef IS
 #undef WHO
 	free(copy);
 }
@@ -843,7 +1256,7 @@ read_stanzas(struct arena *arena, const char *text)
 	struct element *element;
 	struct err err;
 
-	text_addf(&wrapped, "<play xmlns='jabber:client'>%s</play>", text);
+	text_addf(&wrapped, "<play xmlns='jabber:client' xmlns:stream='" NS_STREAMS "'>%s</play>", text);
 	element = element_parse(arena, wrapped.bytes, wrapped.length, &err);
 	text_clear(&wrapped);
 	if (element == NULL)
@@ -851,48 +1264,102 @@ read_stanzas(struct arena *arena, const char *text)
 	return element;
 }
 
-static void
-person_says(struct person *person, const char *text)
+/* "%n" is the number of the time. */
+static char *
+numbered(const char *text, int64_t n)
 {
-	struct arena *arena = arena_new();
-	struct element *all = read_stanzas(arena, text);
+	struct text out = { 0 };
+	const char *at;
 
-	ELEMENT_EACH (all, stanza)
-		say(person, xml_text(arena, stanza, NS_CLIENT));
-	arena_drop(arena);
+	for (; (at = strstr(text, "%n")) != NULL; text = at + 2) {
+		text_add_bytes(&out, text, (size_t)(at - text));
+		text_addf(&out, "%lld", (long long)n);
+	}
+	text_add(&out, text);
+	return text_take(&out);
+}
+
+static void
+person_says(struct person *person, const char *text, int64_t times)
+{
+	for (int64_t n = 1; n <= times; n++) {
+		struct arena *arena = arena_new();
+		char *words = numbered(text, n);
+		struct element *all = read_stanzas(arena, words);
+
+		ELEMENT_EACH (all, stanza) {
+			if (can_speak(person))
+				has_asked(person, stanza);
+			say(person, xml_text(arena, stanza, NS_CLIENT));
+		}
+		free(words);
+		arena_drop(arena);
+	}
+	fake_settle();
+}
+
+/* Bytes as they are: not even line ends. */
+static void
+person_writes(struct person *person, const char *text, int64_t times)
+{
+	struct text bytes = { 0 };
+
+	for (const char *at = text; *at != '\0'; at++)
+		if (*at != '\n')
+			text_add_bytes(&bytes, at, 1);
+	for (int64_t n = 1; n <= times; n++) {
+		char *words = numbered(bytes.bytes != NULL ? bytes.bytes : "", n);
+
+		say(person, words);
+		free(words);
+	}
+	text_clear(&bytes);
 	fake_settle();
 }
 
 static void
-person_hears(struct person *person, const char *text, bool any_order)
+person_hears(struct person *person, const char *text, int64_t times, bool any_order)
 {
+	static const struct element *wanted[HEARD_MAX];
 	struct arena *arena = arena_new();
-	struct element *all = read_stanzas(arena, text);
-	const struct element *wanted[HEARD_MAX];
-	unsigned count = 0, left;
+	unsigned count = 0;
 
-	ELEMENT_EACH (all, stanza)
-		wanted[count++] = stanza;
-	left = count;
+	for (int64_t n = 1; n <= times; n++) {
+		char *words = numbered(text, n);
+		struct element *all = read_stanzas(arena, words);
+
+		free(words);
+		ELEMENT_EACH (all, stanza) {
+			if (count == HEARD_MAX)
+				fails("that is more than fits in");
+			wanted[count++] = stanza;
+		}
+	}
 	for (unsigned n = 0; n < count; n++) {
 		struct heard *heard = next_heard(person);
-		unsigned i = any_order ? 0 : n;
+		unsigned i = any_order ? 0 : n, end = any_order ? count : n + 1;
 
-		if (heard == NULL)
-			fails("%s hears nothing more, not %s", person->name,
-			      xml_text(arena, wanted[n], NS_CLIENT));
-		for (; i < (any_order ? count : n + 1); i++)
+		if (stage.failing != 0) {
+			if (heard != NULL)
+				heard_free(heard);
+			continue;
+		}
+		for (; heard != NULL && i < end; i++)
 			if (wanted[i] != NULL && matches(wanted[i], heard->element, true))
 				break;
-		if (i == (any_order ? count : n + 1))
+		if (heard == NULL) {
+			for (i = any_order ? 0 : n; wanted[i] == NULL; i++)
+				;
+			fails("%s hears nothing more, not %s", person->name,
+			      xml_text(arena, wanted[i], NS_CLIENT));
+		}
+		if (i == end)
 			fails("%s hears\n\t%s\nnot\n\t%s", person->name,
 			      xml_text(heard->arena, heard->element, NS_CLIENT),
 			      wanted[n] != NULL ? xml_text(arena, wanted[n], NS_CLIENT) : "(any of them)");
 		wanted[i] = NULL;
-		left--;
 		heard_free(heard);
 	}
-	must(left == 0);
 	arena_drop(arena);
 }
 
@@ -919,12 +1386,40 @@ perform_line(char *line)
 	}
 }
 
+/* "Juliet says", "The stranger writes 100 times", "Romeo hears in any order": what follows
+ * is indented.  False: it is no such line. */
 static bool
-ends(const char *line, const char *with)
+is_head(struct words *w, char *line)
 {
-	size_t a = strlen(line), b = strlen(with);
+	const char *verb;
 
-	return a > b && strcmp(line + a - b, with) == 0;
+	memset(w, 0, sizeof *w);
+	split(w, line);
+	if (w->count < 2)
+		return false;
+	verb = w->word[1];
+	if (strcmp(verb, "says") != 0 && strcmp(verb, "writes") != 0 && strcmp(verb, "hears") != 0)
+		return false;
+	return w->count == 2 || is_like(w, "_ _ _ times") || is_like(w, "_ hears in any order");
+}
+
+static void
+perform_block(char *head, const char *block)
+{
+	struct words w;
+	int64_t times = 1;
+	struct person *person;
+
+	(void)is_head(&w, head);
+	person = person_named(w.word[0], NULL);
+	if (w.count == 4 && (times = number_of(w.word[2])) == 0)
+		fails("how often?");
+	if (strcmp(w.word[1], "says") == 0)
+		person_says(person, block, times);
+	else if (strcmp(w.word[1], "writes") == 0)
+		person_writes(person, block, times);
+	else
+		person_hears(person, block, times, w.count == 5);
 }
 
 static void
@@ -938,6 +1433,8 @@ run(FILE *file)
 
 	for (;;) {
 		bool more = getline(&line, &room, file) >= 0;
+		struct words w;
+		char *copy;
 
 		at++;
 		if (more)
@@ -948,97 +1445,195 @@ run(FILE *file)
 			continue;
 		}
 		if (head != NULL) {
-			char name[128];
-
 			stage.line = head_line;
-			(void)sscanf(head, "%127s", name);
-			if (ends(head, " says"))
-				person_says(person_named(name, NULL), block.bytes ? block.bytes : "");
-			else
-				person_hears(person_named(name, NULL), block.bytes ? block.bytes : "",
-				             ends(head, " in any order"));
+			perform_block(head, block.bytes != NULL ? block.bytes : "");
 			free(head);
 			head = NULL;
-			text_empty(&block);
-			if (block.bytes != NULL)
-				block.bytes[0] = '\0';
+			text_clear(&block);
 		}
 		if (!more)
 			break;
 		stage.line = at;
 		if (line[0] == '\0' || line[0] == '#')
 			continue;
-		if (ends(line, " says") || ends(line, " hears") || ends(line, " hears in any order")) {
+		copy = copy_text(line);
+		if (is_head(&w, copy)) {
 			head = copy_text(line);
 			head_line = at;
 		} else {
 			perform_line(line);
 		}
+		free(copy);
 	}
 	free(line);
 	text_clear(&block);
 }
 
-static bool
-play(const char *path, unsigned shards, uint64_t seed)
+/* --- the evening --- */
+
+/* Who is still here has heard an answer to all that was asked. */
+static void
+check_answers(void)
+{
+	listen_to_all();
+	for (struct person *p = stage.people; p != NULL; p = p->next)
+		if (p->end != NULL && !p->over && !fake_ended(p->end, NULL, NULL) && p->asked != NULL)
+			fails("%s was never answered \"%s\"", p->name, p->asked->id);
+}
+
+static void
+died(int number)
+{
+	fprintf(stderr, "%s:%d: (%u shard%s, seed %llu, failing %ld) died\n", stage.file, stage.line,
+	        stage.shards, stage.shards == 1 ? "" : "s", (unsigned long long)stage.seed,
+	        stage.failing);
+	(void)signal(number, SIG_DFL);
+	(void)raise(number);
+}
+
+/* One performance, in this process. */
+static int
+perform_play(FILE *file)
+{
+	struct store_state state = { 0 };
+
+	(void)signal(SIGABRT, died);
+	(void)signal(SIGALRM, died);
+	(void)alarm(120);
+	if (setjmp(stage.failed) != 0) {
+		fprintf(stderr, "%s:%d: (%u shard%s", stage.file, stage.line, stage.shards,
+		        stage.shards == 1 ? "" : "s");
+		if (stage.seed != 0)
+			fprintf(stderr, ", seed %llu", (unsigned long long)stage.seed);
+		if (stage.failing != 0)
+			fprintf(stderr, ", failing %ld", stage.failing);
+		fprintf(stderr, ") %s\n", stage.why);
+		_exit(FAILED_);
+	}
+	run(file);
+	fclose(file);
+	if (stage.failing != 0) {
+		need_world();
+		store_fail(stage.store, stage.failing > 0 ? 0 : stage.failing);
+		fake_pass(SECONDS(30));
+		check_answers();
+	}
+	if (stage.open)
+		store_state(stage.store, &state);
+	close_world();
+	if (fake_links() > 0)
+		fails("%u links are left", fake_links());
+	loader_close();
+	return stage.failing != 0 && state.failures == 0 ? NOTHING_FAILED : PASSED;
+}
+
+/* One performance in a process of its own. */
+static int
+play(const char *path, unsigned shards, uint64_t seed, long failing)
 {
 	FILE *file = fopen(path, "r");
-	bool good = true;
+	int status = 0;
+	pid_t child;
 
-	memset(&stage, 0, sizeof stage);
-	stage.file = path;
-	stage.shards = shards;
-	stage.seed = seed;
 	if (file == NULL) {
 		fprintf(stderr, "could not open %s\n", path);
-		return false;
+		return FAILED_;
 	}
-	if (setjmp(stage.failed) == 0) {
-		run(file);
-	} else {
-		good = false;
-		fprintf(stderr, "%s:%d: (%u shard%s) %s\n", path, stage.line, shards,
-		        shards == 1 ? "" : "s", stage.why);
+	fflush(NULL);
+	child = fork();
+	if (child == 0) {
+		memset(&stage, 0, sizeof stage);
+		stage.file = path;
+		stage.shards = shards;
+		stage.seed = seed;
+		stage.failing = failing;
+		exit(perform_play(file));
 	}
 	fclose(file);
-	if (!good)
-		return false;	/* the world stays as it was: the process ends soon */
-	close_world();
-	return good;
+	if (child < 0 || waitpid(child, &status, 0) != child || !WIFEXITED(status))
+		return FAILED_;
+	return WEXITSTATUS(status);
+}
+
+static bool
+may_fail_anywhere(const char *path)
+{
+	FILE *file = fopen(path, "r");
+	char *line = NULL;
+	size_t room = 0;
+	bool found = false;
+
+	if (file == NULL)
+		return false;
+	for (int i = 0; i < 5 && getline(&line, &room, file) >= 0; i++)
+		found |= strncmp(line, "# Fails anywhere.", 17) == 0;
+	free(line);
+	fclose(file);
+	return found;
+}
+
+static int
+play_failing(const char *path, unsigned shards, uint64_t seed)
+{
+	int how = PASSED;
+
+	if (!may_fail_anywhere(path))
+		return SKIPPED;
+	for (long n = 1; n < FAILING_MAX && how == PASSED; n++)
+		how = play(path, shards, seed, n);
+	return how == NOTHING_FAILED ? PASSED : FAILED_;
 }
 
 int
 main(int argc, char **argv)
 {
-	unsigned shards = 0;
+	unsigned shards = 0, seeds = 0;
 	uint64_t seed = 0;
-	int failed = 0, passed = 0;
+	bool fail_each = false;
+	int counts[SKIPPED + 1] = { 0 };
 	struct err err;
-	const char *level = getenv("STAGE_LOG");
+	const char *level = getenv("STAGE_LOG"), *modules = getenv("STENTOR_MODULES");
 	enum log_level parsed = LOG_ERROR_;
 
 	if (level != NULL)
 		(void)log_level_read(&parsed, level);
 	log_set_level(parsed);
-	if (!loader_open(getenv("STENTOR_MODULES") ? getenv("STENTOR_MODULES") : "modules/.libs", &err)) {
+	if (!loader_open(modules != NULL ? modules : "modules/.libs", &err)) {
 		fprintf(stderr, "%s\n", err.text);
 		return 1;
 	}
 	for (int i = 1; i < argc; i++) {
+		int how = PASSED;
+
 		if (strcmp(argv[i], "--shards") == 0 && i + 1 < argc) {
 			shards = (unsigned)atoi(argv[++i]);
+			continue;
 		} else if (strcmp(argv[i], "--seed") == 0 && i + 1 < argc) {
 			seed = strtoull(argv[++i], NULL, 10);
-		} else if (shards > 0) {
-			*(play(argv[i], shards, seed) ? &passed : &failed) += 1;
-		} else {
-			*(play(argv[i], 1, seed) && play(argv[i], 3, seed) ? &passed : &failed) += 1;
+			continue;
+		} else if (strcmp(argv[i], "--seeds") == 0 && i + 1 < argc) {
+			seeds = (unsigned)atoi(argv[++i]);
+			continue;
+		} else if (strcmp(argv[i], "--fail-each") == 0) {
+			fail_each = true;
+			continue;
 		}
-		if (failed > 0)
-			break;
+		if (fail_each) {
+			how = play_failing(argv[i], shards > 0 ? shards : 3, seed);
+		} else if (seeds > 0) {
+			for (uint64_t n = 1; n <= seeds && how == PASSED; n++)
+				how = play(argv[i], shards > 0 ? shards : 3, n, 0);
+		} else if (shards > 0) {
+			how = play(argv[i], shards, seed, 0);
+		} else {
+			how = play(argv[i], 1, seed, 0);
+			if (how == PASSED)
+				how = play(argv[i], 3, seed, 0);
+		}
+		counts[how == PASSED || how == SKIPPED ? how : FAILED_]++;
 	}
-	if (failed == 0)
-		loader_close();
-	printf("%d passed, %d failed\n", passed, failed);
-	return failed > 0;
+	loader_close();
+	printf("%d passed, %d failed, %d skipped\n", counts[PASSED], counts[FAILED_],
+	       counts[SKIPPED]);
+	return counts[FAILED_] > 0;
 }
