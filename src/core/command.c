@@ -8,6 +8,7 @@
 #include <string.h>
 
 #include "base/text.h"
+#include "core/domain.h"
 #include "core/loader.h"
 #include "loop/shard.h"
 #include "xmpp/jid.h"
@@ -59,6 +60,26 @@ command_next(const struct command *before)
 		if (is_in(module->commands, before))
 			return first_of_modules(module);
 	return NULL;
+}
+
+/* NULL: it is the program's own. */
+static const struct module *
+module_of(const struct command *command)
+{
+	const struct module *module = NULL;
+
+	while ((module = loader_next(module)) != NULL)
+		if (is_in(module->commands, command))
+			return module;
+	return NULL;
+}
+
+bool
+command_is_in(const struct command *command, const struct domain *domain)
+{
+	const struct module *module = module_of(command);
+
+	return module == NULL || domain_instance(domain, module->name) != NULL;
 }
 
 const struct command *
@@ -280,11 +301,19 @@ static void
 asked_run(void *arg)
 {
 	struct asked *asked = arg;
+	const struct module *module = module_of(asked->call.command);
+	struct domain *domain = domain_find(asked->domain);
+	struct instance *instance = NULL;
 	struct err err;
 
-	asked->call.domain = domain_find(asked->domain);
+	if (module != NULL && domain != NULL)
+		instance = domain_instance(domain, module->name);
+	asked->call.domain = domain;
+	asked->call.module = instance != NULL ? instance->self : NULL;
 	asked->call.answered = asked_answered;
-	if (call_read(&asked->call, asked->given, &err))
+	if (domain == NULL || (module != NULL && instance == NULL))
+		call_fail(&asked->call, ERR_ABSENT, "\"%s\" has no such command", asked->domain);
+	else if (call_read(&asked->call, asked->given, &err))
 		call_run(&asked->call);
 	else
 		call_fail(&asked->call, err.kind, "%s", err.text);

@@ -31,6 +31,7 @@ struct argument {
 	bool optional;            /* positional only */
 	const char *const *words; /* ARGUMENT_CHOICE */
 	const char *field;        /* its name in an ad-hoc form (XEP-0133); NULL: `name` */
+	bool lines;               /* ARGUMENT_TEXT: of several lines */
 };
 
 enum command_flags {
@@ -81,6 +82,9 @@ void call_run(struct call *call);
  * asks. */
 PUBLIC void command_ask(const struct command *command, struct domain *domain, json_t *given,
                         void (*answered)(void *ctx, json_t *result, const struct err *err), void *ctx);
+
+/* Whether a domain has it: a module's commands are there where the module is. */
+PUBLIC bool command_is_in(const struct command *command, const struct domain *domain);
 
 /* The commands of the program and of all loaded modules; ends with NULL. */
 PUBLIC const struct command *command_next(const struct command *before);
