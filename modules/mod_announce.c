@@ -41,7 +41,7 @@ say_to(struct session *session, const struct announcing *announcing)
 }
 
 static void
-slip_returned(void *arg)		/* at home, one slip at a time */
+slip_returned(void *arg) /* at home, one slip at a time */
 {
 	struct slip *slip = arg;
 	struct announcing *announcing = slip->announcing;
@@ -49,7 +49,8 @@ slip_returned(void *arg)		/* at home, one slip at a time */
 	announcing->heard += slip->heard;
 	if (--announcing->awaited > 0)
 		return;
-	call_result(announcing->call, json_pack("{s:I}", "sessions", (json_int_t)announcing->heard));
+	call_result(announcing->call,
+		    json_pack("{s:I}", "sessions", (json_int_t)announcing->heard));
 	free(announcing->domain);
 	free(announcing->subject);
 	free(announcing->words);
@@ -57,7 +58,7 @@ slip_returned(void *arg)		/* at home, one slip at a time */
 }
 
 static void
-say_here(void *arg)			/* on every shard, each with its own slip */
+say_here(void *arg) /* on every shard, each with its own slip */
 {
 	struct slip *slip = arg;
 	struct announcing *announcing = slip->announcing;
@@ -104,12 +105,13 @@ announce(struct call *call)
 	announcing->awaited = shards;
 	for (unsigned i = 0; i < shards; i++) {
 		announcing->slips[i].announcing = announcing;
-		shard_post(shard_at(i), &announcing->slips[i].post, say_here, &announcing->slips[i]);
+		shard_post(shard_at(i), &announcing->slips[i].post, say_here,
+			   &announcing->slips[i]);
 	}
 }
 
 static const struct argument announce_arguments[] = {
-	{ ARGUMENT_TEXT, "message", "what to say", .field = "announcement" },
+	{ ARGUMENT_TEXT, "message", "what to say", .field = "announcement", .lines = true },
 	{ ARGUMENT_DOMAIN, "--domain", "to whose users" },
 	{ ARGUMENT_TEXT, "--subject", "its subject" },
 	{ 0 },
@@ -118,10 +120,8 @@ static const struct argument announce_arguments[] = {
 static const struct command commands[] = {
 	{ "announce", NULL, "say something to every user of a domain who is online",
 	  .example = "stentorctl announce \"Restart at noon\" --domain capulet.example",
-	  .node = "http://jabber.org/protocol/admin#announce",
-	  .arguments = announce_arguments,
-	  .flags = COMMAND_ADHOC,
-	  .run = announce },
+	  .node = "http://jabber.org/protocol/admin#announce", .arguments = announce_arguments,
+	  .flags = COMMAND_ADHOC, .run = announce },
 	{ 0 },
 };
 

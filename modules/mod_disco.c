@@ -33,6 +33,8 @@ ask(struct iq *iq, bool items)
 	disco_fill(&disco);
 	if (disco.node != NULL && !disco.known)
 		return iq_error(iq, ITEM_NOT_FOUND, NULL);
+	if (disco.forbidden)
+		return iq_error(iq, FORBIDDEN, NULL);
 	return iq_result(iq, disco.query);
 }
 
