@@ -70,9 +70,13 @@ PUBLIC struct stanza *stanza_hold(struct stanza *stanza);
 PUBLIC void stanza_drop(struct stanza *stanza);
 
 /* The transaction that belongs to this stanza and the account it is at: what modules add
- * is committed together once the hooks have passed.  The stanza leaves for clients, and
- * settles, only after the commit.  When the store refuses, nothing was delivered and
- * its sender is told resource-constraint. */
+ * is committed together once the hooks have passed.
+ *
+ * Arriving, the stanza leaves for clients, and settles, only after the commit.  When the
+ * store refuses, nothing was delivered and its sender is told resource-constraint.
+ * Leaving, these are the sender's own rows: the stanza travels on meanwhile, and its receipt
+ * waits for both; when the store refuses, the sender is told resource-constraint and may
+ * send it again. */
 PUBLIC struct batch *stanza_batch(struct stanza *stanza);
 
 /* For the stage STAMP of an arrival: the stanza's element as a copy that may be edited from
