@@ -117,17 +117,18 @@ read_priority(int8_t *priority, const struct element *presence, struct arena *ar
 	return true;
 }
 
-/* RFC 6121 §4.3.1: how are they? */
+/* RFC 6121 §4.3.1: how are they?  The newcomer asks, so that nobody else hears it again. */
 static void
-probe_contacts(struct account *account)
+probe_contacts(struct session *session)
 {
+	struct account *account = session->account;
 	struct arena *arena = arena_new();
 	const struct contact *contact = NULL;
 	struct jid to;
 
 	while ((contact = roster_next(account->roster, contact)) != NULL)
 		if (subscription_is_to(contact->subscription) && contact_jid(&to, arena, contact))
-			send_presence(account->jid, &to, "probe");
+			send_presence(session->jid, &to, "probe");
 	arena_drop(arena);
 }
 
@@ -186,7 +187,7 @@ became_available(struct session *session, struct stanza *stanza)
 	arena_drop(arena);
 	if (first) {
 		greet(session);
-		probe_contacts(account);
+		probe_contacts(session);
 	}
 	FACTS(account->domain, session_available, session, first);
 }
@@ -457,6 +458,7 @@ subscription_arrived(struct stanza *stanza)
 	struct subscription state = { 0 };
 	struct inbound *inbound;
 	struct batch *batch;
+	bool shows;
 
 	if (before != NULL) {
 		state = before->subscription;
@@ -481,6 +483,9 @@ subscription_arrived(struct stanza *stanza)
 		return;
 	}
 	contact.subscription = inbound->step.next;
+	shows = contact.listed && (contact.subscription.how != state.how ||
+				   contact.subscription.pending_out != state.pending_out ||
+				   contact.subscription.approved != state.approved);
 	/* A request is shown again to each new session until it is answered (§3.1.3). */
 	if (stanza->type == TYPE_SUBSCRIBE && inbound->step.next.pending_in)
 		contact.request = xml_text(stanza->arena, stanza->element, NULL);
@@ -491,10 +496,10 @@ subscription_arrived(struct stanza *stanza)
 		roster_remove(account, from.bare, batch);
 		roster_commit(account, NULL, batch, inbound_stored, inbound);
 	} else {
-		/* A request alone is no roster item, so nobody is pushed anything. */
+		/* A request alone changes nothing that a roster shows: nobody is pushed
+		 * anything. */
 		roster_set(account, &contact, batch);
-		roster_commit(account, contact.listed ? from.bare : NULL, batch, inbound_stored,
-			      inbound);
+		roster_commit(account, shows ? from.bare : NULL, batch, inbound_stored, inbound);
 	}
 }
 

@@ -244,39 +244,52 @@ roster_item(struct arena *arena, const struct contact *contact)
 
 struct push {
 	struct account *account;
+	struct arena *arena;		/* NULL: nothing to push */
+	struct element *item;		/* as it is with this commit, whatever follows */
 	char *jid;
 	int64_t version;
 	void (*then)(void *ctx, enum stored stored);
 	void *ctx;
 };
 
+static void
+make_item(struct push *push, const char *jid)
+{
+	struct entry *entry = table_get(&push->account->roster->contacts, jid);
+	const struct contact *contact = TABLE_ITEM(entry, struct contact, entry);
+
+	push->arena = arena_new();
+	if (contact != NULL && contact->listed) {
+		push->item = roster_item(push->arena, contact);
+	} else {
+		push->item = element_new(push->arena, NS_ROSTER, "item");
+		element_set(push->arena, push->item, "jid", jid);
+		element_set(push->arena, push->item, "subscription", "remove");
+	}
+}
+
 /* RFC 6121 §2.1.6: to every session that has asked for the roster. */
 static void
-push_item(struct account *account, const char *jid, int64_t version)
+push_item(const struct push *push)
 {
-	struct entry *entry = table_get(&account->roster->contacts, jid);
+	struct account *account = push->account;
+	struct entry *entry = table_get(&account->roster->contacts, push->jid);
 	const struct contact *contact = TABLE_ITEM(entry, struct contact, entry);
 	struct arena *arena = arena_new();
-	struct element *item, *query, *iq;
+	long long version = (long long)push->version;
+	struct element *query, *iq;
 	struct session *session;
 
-	if (contact != NULL && contact->listed) {
-		item = roster_item(arena, contact);
-	} else {
-		item = element_new(arena, NS_ROSTER, "item");
-		element_set(arena, item, "jid", jid);
-		element_set(arena, item, "subscription", "remove");
-	}
 	LIST_EACH (&account->sessions, session, struct session, place) {
 		if (!session->interested)
 			continue;
 		iq = element_new(arena, NS_CLIENT, "iq");
 		element_set(arena, iq, "type", "set");
 		element_set(arena, iq, "to", session->jid->full);
-		element_setf(arena, iq, "id", "push-%lld", (long long)version);
+		element_setf(arena, iq, "id", "push-%lld", version);
 		query = element_add(arena, iq, NS_ROSTER, "query");
-		element_setf(arena, query, "ver", "%lld", (long long)version);
-		element_put(query, element_copy(arena, item));
+		element_setf(arena, query, "ver", "%lld", version);
+		element_put(query, element_copy(arena, push->item));
 		session_say(session, iq);
 	}
 	if (contact != NULL)
@@ -293,10 +306,12 @@ committed(void *ctx, enum stored result)
 	if (result != STORE_OK)
 		account_reload(account);
 	else if (push->jid != NULL && account->state == ACCOUNT_READY)
-		push_item(account, push->jid, push->version);
+		push_item(push);
 	if (push->then != NULL)
 		push->then(push->ctx, result);
 	account_drop(account);
+	if (push->arena != NULL)
+		arena_drop(push->arena);
 	free(push->jid);
 	free(push);
 }
@@ -312,5 +327,7 @@ roster_commit(struct account *account, const char *jid, struct batch *batch,
 	push->version = account->roster->version;
 	push->then = then;
 	push->ctx = ctx;
+	if (jid != NULL)
+		make_item(push, jid);
 	batch_commit(batch, committed, push);
 }

@@ -163,8 +163,18 @@ on_set(void *self, struct iq *iq)
 	return roster_answer(iq, jid.bare, batch);
 }
 
+/* §2.1.3, §2.3.3: of somebody else's. */
+static enum outcome
+on_others(void *self, struct iq *iq)
+{
+	(void)self;
+	return iq_error(iq, FORBIDDEN, NULL);
+}
+
+/* The rules are asked in this order. */
 const struct iq_rule roster_rules[] = {
 	{ IQ_GET, TO_SELF, NS_ROSTER, "query", on_get, false },
 	{ IQ_SET, TO_SELF, NS_ROSTER, "query", on_set, false },
+	{ IQ_GET | IQ_SET, TO_ACCOUNT, NS_ROSTER, "query", on_others, false },
 	{ 0 },
 };
