@@ -92,6 +92,7 @@ typedef enum tried write_fn(struct lane *lane, struct list *group, bool trial,
 
 static void lane_work(struct job *job);
 static bool lane_run(struct lane *lane);
+static bool lane_probe(struct lane *lane, bool trial, struct failure *failure);
 static void lane_pause(struct lane *lane);
 static void lane_paused(void *arg);
 static void lane_resumed(void *arg);
@@ -190,7 +191,7 @@ void
 batch_commit(struct batch *batch, store_done_fn *fn, void *ctx)
 {
 	struct store *store = batch->store;
-	bool fits, late;
+	bool fits, down;
 
 	must(batch->state == GATHERING && shard_here() != NULL);
 	batch->fn = fn;
@@ -209,7 +210,7 @@ batch_commit(struct batch *batch, store_done_fn *fn, void *ctx)
 		store->holds++;
 	fits = store->waiting_rows + batch->rows <= WAITING_ROWS &&
 	       store->waiting_bytes + batch->bytes <= WAITING_BYTES;
-	late = store->writing.down;
+	down = batch->lane->health.down;
 	if (fits)
 		batch_wait(batch);
 	else
@@ -218,7 +219,7 @@ batch_commit(struct batch *batch, store_done_fn *fn, void *ctx)
 
 	if (!fits) {
 		store_complain(store, "a write was turned away: too much is waiting%s",
-			       late ? ", the store is down" : "");
+			       down ? ", the store is down" : "");
 		batch_refuse(batch);
 	}
 }
@@ -401,8 +402,9 @@ lane_work(struct job *job)
 	lane_run(CONTAINER(job, struct lane, job));
 }
 
-/* Commits group after group until nothing waits (true), or the database fails.  In either
- * case the lane may be at work again, on another thread, when this returns. */
+/* Commits group after group until nothing waits (true), or the database fails.  A lane that
+ * failed and has nothing left to write asks until it works again.  In either case the lane may be
+ * at work again, on another thread, when this returns. */
 static bool
 lane_run(struct lane *lane)
 {
@@ -420,7 +422,7 @@ lane_run(struct lane *lane)
 
 		store_lock(store);
 		late = group_take(lane, &group, &ended);
-		none = list_is_empty(&group);
+		none = list_is_empty(&group) && (!lane->health.down || store->closing);
 		if (none)
 			lane->state = IDLE;
 		trial = store_is_on_trial(store);
@@ -433,7 +435,8 @@ lane_run(struct lane *lane)
 
 		began = now_us();
 		pthread_mutex_lock(&lane->using);
-		good = group_commit(lane, &group, trial, &failure);
+		good = list_is_empty(&group) ? lane_probe(lane, trial, &failure)
+					     : group_commit(lane, &group, trial, &failure);
 		pthread_mutex_unlock(&lane->using);
 
 		store_lock(store);
@@ -441,16 +444,36 @@ lane_run(struct lane *lane)
 			store->counted.slowest_us = now_us() - began;
 		group_end(lane, &group, good, &ended);
 		if (good) {
-			store_works(store, &store->writing);
+			store_works(store, &lane->health);
 			lane->pause = 0;
 		} else {
-			store_fails(store, &store->writing, "commit", failure.text);
+			store_fails(store, &lane->health, failure.text);
 			lane_pause(lane);
 		}
 		store_unlock(store);
 		all_go_home(&ended);
 	} while (good);
 	return false;
+}
+
+/* Whether the database commits.  Not counted as a statement by those who want the n-th to
+ * fail. */
+static bool
+lane_probe(struct lane *lane, bool trial, struct failure *failure)
+{
+	const struct driver *driver = lane->store->driver;
+	const struct value *none = NULL;
+	size_t at;
+	bool good;
+
+	if (trial && store_fails_always(lane->store))
+		return failure_set(failure, FAULT_DOWN, "it was made to fail");
+	good = driver->begin(lane->connection, failure) &&
+	       driver->write(lane->connection, &probe_write, &none, 1, &at, failure) &&
+	       driver->commit(lane->connection, failure);
+	if (!good)
+		driver->rollback(lane->connection);
+	return good;
 }
 
 /* The database is sick: we try again in a while, by a timer, because a helper must not

@@ -44,6 +44,13 @@ struct reading {
 	void *ctx;
 };
 
+/* Whether reading or writing works, to say so once a change. */
+struct health {
+	bool down;
+	int64_t since; /* seconds since 1970 */
+	int64_t began; /* now_ms() */
+};
+
 /* One writing connection and what waits for it.  All batches of an owner are in one lane. */
 struct lane {
 	struct store *store;
@@ -55,13 +62,7 @@ struct lane {
 	struct post post;
 	struct timer timer;
 	int64_t pause; /* ms until the next try */
-};
-
-/* Whether reading or writing works, to say so once a change. */
-struct health {
-	bool down;
-	int64_t since; /* seconds since 1970 */
-	int64_t began; /* now_ms() */
+	struct health health;
 };
 
 struct store {
@@ -79,7 +80,13 @@ struct store {
 	unsigned idle_count, reader_count;
 	struct table owners; /* who has writes that wait */
 	size_t waiting_rows, waiting_bytes;
-	struct health writing, reading;
+	struct health reading;
+	struct probe {
+		struct job job;
+		struct post post;
+		struct timer timer;
+		bool on;
+	} probe; /* asks whether reading works again */
 	struct store_state counted;
 	long fail_nth;
 	unsigned slow_ms;
@@ -100,9 +107,10 @@ void store_drop_and_unlock(struct store *store);
 void store_complain(struct store *store, const char *format, ...) PRINTF_LIKE(2, 3);
 /* With the lock held: tells what works and what does not, when that changes. */
 void store_works(struct store *store, struct health *health);
-void store_fails(struct store *store, struct health *health, const char *what, const char *why);
+void store_fails(struct store *store, struct health *health, const char *why);
 /* Whether tests want statements to fail or be slow; with the lock held. */
 bool store_is_on_trial(const struct store *store);
+bool store_fails_always(struct store *store); /* without the lock */
 /* Lets a statement run, or not; without the lock, and only when on trial. */
 bool store_trial(struct store *store, enum fault fault, struct failure *failure);
 /* How many parameters; each must be of its type. */
@@ -122,6 +130,8 @@ const char *batch_owner(const struct batch *batch);
 
 /* --- read.c --- */
 
+/* With the lock held: asks the readers from time to time, until they work again. */
+void probe_start(struct store *store);
 /* Gives it to the readers; any thread, with or without the lock. */
 void reading_start(struct reading *reading);
 
@@ -134,5 +144,7 @@ extern const struct statement *const document_statements[]; /* NULL-terminated *
 /* Whether a store whose `module` is at `have` can be used by us. */
 bool version_is_known(const char *schemas, const char *driver, const char *module, int have,
 		      struct err *err);
+/* A write that changes nothing, and a read: whether the database works. */
+extern const struct statement probe_write, probe_read;
 /* The same for all that is recorded. */
 bool versions_check(struct store *store, struct err *err);

@@ -63,6 +63,21 @@ static const struct statement migration_record = {
 	.mariadb = "INSERT INTO migrations (module, number, name, applied) VALUES (?, ?, ?, ?)",
 };
 
+const struct statement probe_write = {
+	.name = "probe.write",
+	.in = "",
+	.out = "",
+	.sqlite = "UPDATE migrations SET applied = applied WHERE module = 'store' AND number = 1",
+	.mariadb = "UPDATE migrations SET applied = applied WHERE module = 'store' AND number = 1",
+};
+const struct statement probe_read = {
+	.name = "probe.read",
+	.in = "",
+	.out = "i",
+	.sqlite = "SELECT number FROM migrations WHERE module = 'store' AND number = 1",
+	.mariadb = "SELECT number FROM migrations WHERE module = 'store' AND number = 1",
+};
+
 static bool needs_find(struct store *store, struct arena *arena, const char *const *modules,
 		       struct need **needs, size_t *count, bool *new, struct err *err);
 static bool need_find(struct store *store, struct arena *arena, const char *module,

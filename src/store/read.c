@@ -15,13 +15,21 @@
 #include "base/clock.h"
 #include "store/internal.h"
 
+#define PROBE_MS 1000
+
 static void reading_new(struct store *store, const struct statement *statement, const char *owner,
 			const struct value *in, size_t limit, store_read_fn *fn, void *ctx);
 static void reading_work(struct job *job);
+static struct connection *connection_take(struct store *store, bool *trial);
+static void connection_give_and_lock(struct store *store, struct connection *connection);
 static bool reading_try(struct reading *reading, struct connection *connection, bool trial,
 			struct failure *failure);
 static void reading_done(void *arg);
 static void reading_given_up(void *arg);
+
+static void probe_wait(void *arg);
+static void probe_begin(void *arg);
+static void probe_work(struct job *job);
 
 void
 store_read(struct store *store, const struct statement *statement, const char *owner,
@@ -88,44 +96,62 @@ reading_work(struct job *job)
 {
 	struct reading *reading = CONTAINER(job, struct reading, job);
 	struct store *store = reading->store;
-	struct lane *lane = store->vault->single ? &store->lanes[0] : NULL;
 	struct connection *connection;
 	struct failure failure;
 	int64_t began = now_us(), took;
 	bool trial, good;
 
-	if (lane != NULL)
-		pthread_mutex_lock(&lane->using);
-	store_lock(store);
-	trial = store_is_on_trial(store);
-	must(lane != NULL || store->idle_count > 0);
-	connection = lane != NULL ? lane->connection : store->idle[--store->idle_count];
-	store_unlock(store);
-
+	connection = connection_take(store, &trial);
 	good = reading_try(reading, connection, trial, &failure);
 
 	took = now_us() - began;
-	store_lock(store);
-	if (lane == NULL)
-		store->idle[store->idle_count++] = connection;
+	connection_give_and_lock(store, connection);
 	store->counted.reads++;
 	if (took > store->counted.slowest_us)
 		store->counted.slowest_us = took;
 	if (good)
 		store_works(store, &store->reading);
 	else if (failure.fault == FAULT_DOWN)
-		store_fails(store, &store->reading, "read", failure.text);
+		store_fails(store, &store->reading, failure.text);
 	else
 		store->counted.failures++;
+	if (store->reading.down)
+		probe_start(store);
 	store_unlock(store);
-	if (lane != NULL)
-		pthread_mutex_unlock(&lane->using);
 
 	if (!good && failure.fault == FAULT_OWN)
 		store_complain(store, "could not read \"%s\": %s", reading->statement->name,
 			       failure.text);
 	reading->result = good ? STORE_OK : STORE_FAILED;
 	shard_post(reading->home, &reading->post, reading_done, reading);
+}
+
+/* One of the readers' connections, or the only one there is. */
+static struct connection *
+connection_take(struct store *store, bool *trial)
+{
+	struct connection *connection = store->lanes[0].connection;
+
+	if (store->vault->single)
+		pthread_mutex_lock(&store->lanes[0].using);
+	store_lock(store);
+	*trial = store_is_on_trial(store);
+	if (!store->vault->single) {
+		must(store->idle_count > 0); /* there are as many as threads */
+		connection = store->idle[--store->idle_count];
+	}
+	store_unlock(store);
+	return connection;
+}
+
+static void
+connection_give_and_lock(struct store *store, struct connection *connection)
+{
+	if (store->vault->single)
+		pthread_mutex_unlock(&store->lanes[0].using);
+	store_lock(store);
+	if (!store->vault->single)
+		store->idle[store->idle_count++] = connection;
 }
 
 static bool
@@ -168,4 +194,59 @@ reading_given_up(void *arg)
 
 	reading->answered = true;
 	reading->fn(reading->ctx, STORE_FAILED, &(struct rows) { 0 });
+}
+
+/* --- whether reading works again --- */
+
+void
+probe_start(struct store *store)
+{
+	if (store->probe.on || store->closing)
+		return;
+	store->probe.on = true;
+	store->holds++;
+	shard_post(shard_at(0), &store->probe.post, probe_wait, store);
+}
+
+static void
+probe_wait(void *arg)
+{
+	struct store *store = arg;
+
+	store_lock(store);
+	if (!store->closing)
+		timer_start(&store->probe.timer, PROBE_MS, probe_begin, store);
+	store_drop_and_unlock(store);
+}
+
+static void
+probe_begin(void *arg)
+{
+	struct store *store = arg;
+
+	if (!helper_start(store->readers, &store->probe.job, 0, probe_work, NULL))
+		timer_start(&store->probe.timer, PROBE_MS, probe_begin, store);
+}
+
+/* Not counted as a statement by those who want the n-th to fail. */
+static void
+probe_work(struct job *job)
+{
+	struct store *store = CONTAINER(job, struct store, probe.job);
+	struct arena *arena = arena_new();
+	struct failure failure;
+	struct connection *connection;
+	struct rows rows;
+	bool trial, good;
+
+	connection = connection_take(store, &trial);
+	good = store->driver->read(connection, &probe_read, NULL, 0, 1, arena, &rows, &failure);
+	connection_give_and_lock(store, connection);
+	if (good && store->fail_nth >= 0)
+		store_works(store, &store->reading);
+	store->probe.on = false;
+	if (store->reading.down)
+		probe_start(store);
+	store_unlock(store);
+	arena_drop(arena);
 }

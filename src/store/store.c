@@ -31,6 +31,7 @@ static const struct driver *driver_find(const char *name, struct err *err);
 static bool connections_open(struct store *store, struct err *err);
 static void connections_close(struct store *store);
 static void describe(const struct log_scope *scope, char *out, size_t room);
+static void state_add(struct store_state *state, const struct health *health);
 static bool now_failed(const struct statement *statement, const struct failure *failure,
 		       struct err *err);
 static bool answer_copy(void *out, size_t room, size_t *length, const struct value *value,
@@ -183,6 +184,8 @@ store_close(struct store **closed)
 	store_lock(store);
 	store->closing = true;
 	store_unlock(store);
+	if (shard_here() != NULL)
+		timer_stop(&store->probe.timer);
 	helper_pool_free(&store->writers);
 	for (unsigned i = 0; i < store->lane_count; i++)
 		lane_drain(&store->lanes[i]);
@@ -271,23 +274,24 @@ store_works(struct store *store, struct health *health)
 		return;
 	health->down = false;
 	log_info(&store->scope, "%s again after=%llds",
-		 health == &store->writing ? "commits" : "reads",
+		 health == &store->reading ? "reads" : "commits",
 		 (long long)(now_ms() - health->began) / 1000);
 }
 
 void
-store_fails(struct store *store, struct health *health, const char *what, const char *why)
+store_fails(struct store *store, struct health *health, const char *why)
 {
+	bool reads = health == &store->reading;
+
 	store->counted.failures++;
-	snprintf(store->counted.trouble, sizeof store->counted.trouble, "could not %s: %s", what,
-		 why);
+	snprintf(store->counted.trouble, sizeof store->counted.trouble, "could not %s: %s",
+		 reads ? "read" : "commit", why);
 	if (health->down)
 		return;
 	health->down = true;
 	health->since = now_seconds();
 	health->began = now_ms();
-	log_error(&store->scope, "could not %s: %s%s", what, why,
-		  health == &store->writing ? "; writes wait" : "");
+	log_error(&store->scope, "%s%s", store->counted.trouble, reads ? "" : "; writes wait");
 }
 
 void
@@ -299,15 +303,23 @@ store_state(struct store *store, struct store_state *state)
 	*state = store->counted;
 	state->driver = store->driver->name;
 	state->where = store->vault->where;
-	state->up = !store->writing.down && !store->reading.down;
-	if (store->writing.down)
-		state->down_since = store->writing.since;
-	if (store->reading.down &&
-	    (!store->writing.down || store->reading.since < state->down_since))
-		state->down_since = store->reading.since;
+	state->up = true;
+	state_add(state, &store->reading);
+	for (unsigned i = 0; i < store->lane_count; i++)
+		state_add(state, &store->lanes[i].health);
 	state->waiting_rows = (unsigned)store->waiting_rows;
 	state->bytes = bytes;
 	store_unlock(store);
+}
+
+static void
+state_add(struct store_state *state, const struct health *health)
+{
+	if (!health->down)
+		return;
+	if (state->up || health->since < state->down_since)
+		state->down_since = health->since;
+	state->up = false;
 }
 
 /* --- trials --- */
@@ -332,6 +344,17 @@ bool
 store_is_on_trial(const struct store *store)
 {
 	return store->fail_nth != 0 || store->slow_ms != 0;
+}
+
+bool
+store_fails_always(struct store *store)
+{
+	bool always;
+
+	store_lock(store);
+	always = store->fail_nth < 0;
+	store_unlock(store);
+	return always;
 }
 
 bool

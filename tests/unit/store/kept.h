@@ -329,9 +329,9 @@ struct row {
 
 /* A question on its way. */
 struct ticket {
+	const char *owner;
 	struct post post;
 	sem_t done;
-	const char *owner;
 	const struct row *rows;
 	size_t count;
 	int64_t deadline;

@@ -291,6 +291,33 @@ a_sick_store_makes_writes_wait_and_recovers_by_itself(void **state)
 	assert_int_equal(logged_count("store sqlite: commits again"), 1);
 }
 
+/* Also when nobody asks for anything. */
+static void
+a_store_that_is_well_again_says_so(void **state)
+{
+	static struct ticket ticket;
+	struct row row = PUT("juliet", 1, "one");
+	struct store_state now;
+
+	(void)state;
+	store_fail(kept.store, -1);
+	ticket.deadline = 100;
+	write_start(&ticket, "juliet", &row, 1);
+	assert_int_equal(ticket_wait(&ticket), STORE_FAILED);
+	assert_string_equal(things_of("juliet"), "FAILED");
+	sleep_ms(300);
+	store_state(kept.store, &now);
+	assert_false(now.up);
+	store_fail(kept.store, 0);
+	sleep_ms(2300);
+	store_state(kept.store, &now);
+	assert_true(now.up);
+	assert_int_equal(now.down_since, 0);
+	assert_int_equal(logged_count("reads again"), 1);
+	assert_int_equal(logged_count("commits again"), 1);
+	assert_int_equal(logged_count("could not"), 2);
+}
+
 static void
 a_write_that_waited_too_long_is_never_applied(void **state)
 {
@@ -575,6 +602,7 @@ main(void)
 		ON_BOTH(a_read_sees_the_earlier_writes_of_its_owner),
 		ON_BOTH(a_read_waits_for_all_writes_though_the_last_is_given_up),
 		ON_BOTH(a_sick_store_makes_writes_wait_and_recovers_by_itself),
+		ON_BOTH(a_store_that_is_well_again_says_so),
 		ON_BOTH(a_write_that_waited_too_long_is_never_applied),
 		ON_BOTH(what_is_in_a_transaction_is_not_given_up),
 		IN_MEMORY(too_many_rows_are_turned_away),
