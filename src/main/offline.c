@@ -26,6 +26,7 @@
 
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 
 struct offline {
 	const struct command *command;
@@ -148,6 +149,7 @@ offline_run(const char *conf_path, int lock, const struct command *command, cons
 
 	server.lock = lock;
 	server.offline = true;
+	umask(027);
 	log_set_level(LOG_WARN_);
 	server.conf_path = copy_text(conf_path);
 	server.conf = settings_read(conf_path, &faults);

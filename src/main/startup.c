@@ -385,6 +385,7 @@ startup_run(const char *conf_path, bool background)
 	struct text faults = { 0 };
 
 	server.since = now_seconds();
+	umask(027);
 	server.conf_path = realpath(conf_path, NULL);
 	if (server.conf_path == NULL) {
 		fprintf(stderr, "stentord: could not read \"%s\": %s\n", conf_path,

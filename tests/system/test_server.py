@@ -4,11 +4,13 @@
 
 import json
 import os
+import pwd
 import shutil
 import signal
 import socket
 import subprocess
 import time
+import unittest
 
 from instance import PATIENCE, STENTORD, Client, Instance, SystemTest, daemon, main
 
@@ -164,6 +166,37 @@ class Starting(SystemTest):
             self.assertEqual(manager.recv(256), b"READY=1")
             it.stop()
             self.assertEqual(manager.recv(256), b"STOPPING=1")
+
+
+class AnotherUser(SystemTest):
+    @unittest.skipUnless(os.geteuid() == 0, "only root can become somebody else")
+    def test_root_becomes_the_user_that_is_named(self):
+        it = self.instance()
+        user = pwd.getpwnam("nobody")
+        it.edit(r"^#user = .*$", 'user = "nobody"')
+        os.chmod(it.above, 0o755)
+        self.assertSays(daemon("-c", it.conf), 1, "certs")   # is not nobody's to read
+        for folder, _, files in os.walk(it.folder):
+            for name in [folder] + [folder + "/" + f for f in files]:
+                os.chown(name, user.pw_uid, user.pw_gid)
+        it.add("juliet")
+        self.assertSays(daemon("-c", it.conf, "--check"), 0, "nothing is wrong")
+        it.start()
+        with open("/proc/%d/status" % it.server.pid) as status:
+            uids = [line for line in status if line.startswith("Uid:")][0].split()[1:]
+        self.assertEqual(set(uids), {str(user.pw_uid)})
+        it.add("romeo")
+        it.ask("reload")
+        it.stop()
+        for name in os.listdir(it.data):
+            self.assertEqual(os.stat(it.data + "/" + name).st_uid, user.pw_uid, name)
+
+    @unittest.skipUnless(os.geteuid() == 0, "only root can become somebody else")
+    def test_a_user_that_does_not_exist_is_named(self):
+        it = self.instance()
+        it.edit(r"^#user = .*$", 'user = "nosuchuser"')
+        self.assertSays(daemon("-c", it.conf), 1, "nosuchuser")
+        self.assertSays(daemon("-c", it.conf, "--check"), 1, "nosuchuser")
 
 
 class Background(SystemTest):
