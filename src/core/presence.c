@@ -77,6 +77,18 @@ tell_own(struct account *account, const struct element *presence, const struct j
 	arena_drop(arena);
 }
 
+/* Whether the modules let this contact see the account. */
+static bool
+may_show(struct account *account, const struct jid *contact)
+{
+	const struct hooked *hooks = account->domain->hooks[HOOK_presence_showing];
+
+	for (unsigned i = 0; i < account->domain->hook_counts[HOOK_presence_showing]; i++)
+		if (hooks[i].fn.presence_showing(hooks[i].self, account, contact) == DONE)
+			return false;
+	return true;
+}
+
 static bool
 contact_jid(struct jid *jid, struct arena *arena, const struct contact *contact)
 {
@@ -93,7 +105,8 @@ broadcast(struct session *session, const struct element *presence, struct stanza
 
 	tell_own(account, presence, session->jid);
 	while ((contact = roster_next(account->roster, contact)) != NULL)
-		if (subscription_is_from(contact->subscription) && contact_jid(&to, arena, contact))
+		if (subscription_is_from(contact->subscription) &&
+		    contact_jid(&to, arena, contact) && may_show(account, &to))
 			send_copy(presence, session->jid, &to, stanza);
 	arena_drop(arena);
 }
@@ -127,7 +140,8 @@ probe_contacts(struct session *session)
 	struct jid to;
 
 	while ((contact = roster_next(account->roster, contact)) != NULL)
-		if (subscription_is_to(contact->subscription) && contact_jid(&to, arena, contact))
+		if (subscription_is_to(contact->subscription) &&
+		    contact_jid(&to, arena, contact) && may_show(account, &to))
 			send_presence(session->jid, &to, "probe");
 	arena_drop(arena);
 }
