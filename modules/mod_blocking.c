@@ -4,8 +4,9 @@
  *
  * Every stanza asks whether its peer is blocked, so the list is read once, when an account
  * comes into memory, and kept in our corner of the account.  A change is in force as soon
- * as it is in memory; the answer and the pushes wait until it is stored.  A blocked address
- * is a full or bare JID or a domain; the most general match blocks (§3.3 of XEP-0016).
+ * as it is in memory; the answer, the pushes and the presence that it causes wait until it
+ * is stored.  What is blocked is a full or bare address, or a domain with all that is there
+ * (§6).  Nobody can block themselves, or the server they are on.
  */
 #include <string.h>
 
@@ -15,8 +16,12 @@ struct blocking {
 	int64_t list_max;
 };
 
-struct blocklist {			/* a corner of the account */
-	struct table entries;		/* struct blocked */
+struct blocklist {            /* a corner of the account */
+	struct table entries; /* struct blocked */
+};
+
+struct listener {   /* a corner of the session */
+	bool asked; /* for the list, so it hears of changes */
 };
 
 struct blocked {
@@ -87,16 +92,21 @@ empty(struct blocklist *list)
 	table_clear(&list->entries);
 }
 
+/* Is `who` blocked by this account? */
 static bool
-names(const struct blocklist *list, const struct jid *who)
+blocks(void *self, const struct account *account, const struct jid *who)
 {
-	if (list->entries.count == 0)
+	const struct blocklist *list = account_corner(account, self);
+
+	if (list->entries.count == 0 || jid_equal_bare(who, account->jid))
+		return false;
+	if (who->local == NULL && strcmp(who->domain, account->domain->name) == 0)
 		return false;
 	if (table_get(&list->entries, who->full) != NULL ||
 	    table_get(&list->entries, who->bare) != NULL ||
 	    table_get(&list->entries, who->domain) != NULL)
 		return true;
-	if (who->resource != NULL && who->local != NULL) {	/* domain/resource */
+	if (who->resource != NULL && who->local != NULL) { /* domain/resource */
 		char key[2 * JID_PART_MAX + 2];
 
 		(void)snprintf(key, sizeof key, "%s/%s", who->domain, who->resource);
@@ -120,7 +130,7 @@ list_loaded(void *held, enum stored result, const struct rows *rows)
 	void *self = loading->self;
 
 	free(loading);
-	if (result == STORE_FAILED) {	/* better closed than open to all */
+	if (result == STORE_FAILED) { /* better closed than open to all */
 		account_resume(account, DONE);
 		return;
 	}
@@ -137,7 +147,8 @@ on_account_loading(void *self, struct account *account)
 
 	loading->account = account;
 	loading->self = self;
-	store_read(account->domain->store, &list_load, account->jid->bare, &owner, list_loaded, loading);
+	store_read(account->domain->store, &list_load, account->jid->bare, &owner, list_loaded,
+		   loading);
 	return LATER;
 }
 
@@ -149,169 +160,271 @@ on_unloading(void *self, struct account *account)
 
 /* --- in force --- */
 
-/* XEP-0191 §3.2: messages and questions of a blocked contact go back as if nobody were
- * here; presence is dropped; answers are let through to nobody. */
+/* §3.3: messages and questions of a blocked contact go back as if nobody were here, and
+ * everything else is dropped. */
 static enum outcome
 on_arriving(void *self, struct stanza *stanza)
 {
-	if (!names(account_corner(stanza->account, self), &stanza->from) ||
-	    jid_equal_bare(&stanza->from, stanza->account->jid))
+	if (!blocks(self, stanza->account, &stanza->from))
 		return PASS;
 	if (stanza->type == TYPE_ERROR && stanza->flag_private)
-		return PASS;	/* our own server says it, in their name */
+		return PASS; /* our own server says it, in their name */
 	if (stanza->kind == STANZA_PRESENCE || stanza->type == TYPE_ERROR ||
-	    stanza->type == TYPE_RESULT || stanza->type == TYPE_GROUPCHAT)
+	    stanza->type == TYPE_RESULT)
 		return DONE;
 	return stanza_error(stanza, SERVICE_UNAVAILABLE, NULL);
 }
 
-/* §3.2: and what we say to them comes back with <blocked/>. */
+/* §3.3: and what we say to them comes back with <blocked/>. */
 static enum outcome
 on_leaving(void *self, struct stanza *stanza)
 {
-	if (!stanza->addressed || !names(account_corner(stanza->account, self), &stanza->to) ||
-	    jid_equal_bare(&stanza->to, stanza->account->jid))
+	if (!stanza->addressed || !blocks(self, stanza->account, &stanza->to))
 		return PASS;
 	if (stanza->type == TYPE_ERROR || stanza->type == TYPE_RESULT ||
 	    stanza->type == TYPE_UNAVAILABLE)
 		return DONE;
 	return stanza_error_with(stanza, NOT_ACCEPTABLE, "cancel", NULL,
-	                         element_new(stanza->arena, NS_BLOCKING_ERRORS, "blocked"));
+				 element_new(stanza->arena, NS_BLOCKING_ERRORS, "blocked"));
 }
 
-/* --- asking and changing --- */
+/* What the server says for us goes to no blocked contact either. */
+static enum outcome
+on_showing(void *self, struct account *account, const struct jid *contact)
+{
+	return blocks(self, account, contact) ? DONE : PASS;
+}
+
+/* --- asking --- */
+
+static int
+by_text(const void *a, const void *b)
+{
+	return strcmp(*(const char *const *)a, *(const char *const *)b);
+}
+
+/* What is blocked, sorted; NULL-terminated. */
+static const char **
+list_names(const struct blocklist *list, struct arena *arena)
+{
+	const char **names = arena_alloc(arena, (list->entries.count + 1) * sizeof *names);
+	struct entry *entry = NULL;
+	size_t count = 0;
+
+	while ((entry = table_next(&list->entries, entry)) != NULL)
+		names[count++] = arena_copy(arena, entry->key);
+	qsort(names, count, sizeof *names, by_text);
+	return names;
+}
 
 static enum outcome
 on_list(void *self, struct iq *iq)
 {
-	const struct blocklist *list = account_corner(iq->account, self);
 	struct element *answer = element_new(iq->arena, NS_BLOCKING, "blocklist");
-	struct entry *entry = NULL;
+	const char **name = list_names(account_corner(iq->account, self), iq->arena);
 
-	while ((entry = table_next(&list->entries, entry)) != NULL) {
-		struct element *item = element_add(iq->arena, answer, NULL, "item");
+	for (; *name != NULL; name++)
+		element_set(iq->arena, element_add(iq->arena, answer, NULL, "item"), "jid", *name);
+	if (iq->session != NULL) {
+		struct listener *listener = session_corner(iq->session, self);
 
-		element_set(iq->arena, item, "jid", entry->key);
+		listener->asked = true;
 	}
 	return iq_result(iq, answer);
 }
 
-/* §3.3, §3.4: contacts who see our presence are told that we have gone, or come. */
-static void
-show(struct account *account, struct arena *arena, const char *jid, bool available)
+/* --- changing --- */
+
+struct change {
+	struct iq *iq; /* held */
+	void *self;
+	const char **names; /* what is blocked, or not any more; NULL-terminated */
+	bool block;
+};
+
+static bool
+is_meant(const struct jid *contact, const struct jid *named)
 {
-	struct session *session;
+	return named->local != NULL ? strcmp(contact->bare, named->bare) == 0
+				    : strcmp(contact->domain, named->domain) == 0;
+}
+
+/* §3.3, §3.4: contacts who may see our presence are told that we have gone, or how we are. */
+static void
+show(struct change *change, const struct jid *named)
+{
+	struct account *account = change->iq->account;
 	const struct contact *contact = NULL;
+	struct session *session;
+	struct jid to;
 
 	while ((contact = roster_next(account->roster, contact)) != NULL) {
-		struct jid to;
-
 		if (!subscription_is_from(contact->subscription) ||
-		    !jid_parse(&to, arena, contact->jid, NULL) ||
-		    (strcmp(to.bare, jid) != 0 && strcmp(to.domain, jid) != 0))
+		    !jid_parse(&to, change->iq->arena, contact->jid, NULL) ||
+		    !is_meant(&to, named) || (!change->block && blocks(change->self, account, &to)))
 			continue;
 		LIST_EACH (&account->sessions, session, struct session, place) {
-			struct arena *own;
+			struct arena *arena;
 			struct element *presence;
 
 			if (!session->available)
 				continue;
-			own = arena_new();
-			presence = available ? element_copy(own, session->presence) :
-			                       element_new(own, NS_CLIENT, "presence");
-			if (!available)
-				element_set(own, presence, "type", "unavailable");
-			router_send_element(own, presence, session->jid, &to);
+			arena = arena_new();
+			presence = change->block ? element_new(arena, NS_CLIENT, "presence")
+						 : element_copy(arena, session->presence);
+			if (change->block)
+				element_set(arena, presence, "type", "unavailable");
+			/* A resource that is blocked alone is all that hears it. */
+			router_send_element(arena, presence, session->jid,
+					    named->resource != NULL && named->local != NULL ? named
+											    : &to);
 		}
 	}
 }
 
-/* §3.3: the user's other clients hear of the change, as it was asked for. */
+/* §3.3: who has asked for the list hears of the change as it was asked for. */
 static void
-push(struct iq *iq, enum stored result)
+push(struct change *change)
 {
-	struct account *account = iq->account;
+	struct iq *iq = change->iq;
 	struct session *session;
 
-	if (result == STORE_FAILED) {
-		account_reload(account);
-		return;
-	}
-	LIST_EACH (&account->sessions, session, struct session, place) {
+	LIST_EACH (&iq->account->sessions, session, struct session, place) {
+		const struct listener *listener = session_corner(session, change->self);
 		struct element *set;
-		struct element *change;
 
-		if (!session->interested && !session->available)
+		if (!listener->asked)
 			continue;
 		set = element_new(iq->arena, NS_CLIENT, "iq");
 		element_set(iq->arena, set, "type", "set");
 		element_set(iq->arena, set, "to", session->jid->full);
 		element_setf(iq->arena, set, "id", "block-%s", iq->stanza->id);
-		change = element_copy(iq->arena, iq->query);
-		element_put(set, change);
+		element_put(set, element_copy(iq->arena, iq->query));
 		session_say(session, set);
 	}
 }
 
-static enum outcome
-change(void *self, struct iq *iq, bool blocks)
+static void
+change_stored(void *held, enum stored result)
 {
-	struct blocking *blocking = self;
-	struct blocklist *list = account_corner(iq->account, self);
-	const char *owner = iq->account->jid->bare;
-	struct batch *batch;
+	struct change *change = held;
+	struct iq *iq = change->iq;
+	struct instance *instance = domain_instance(iq->domain, "blocking");
+	struct jid named;
+
+	if (result != STORE_OK) {
+		account_reload(iq->account);
+		(void)iq_error(iq, INTERNAL_SERVER_ERROR, "it cannot be stored now");
+		return;
+	}
+	if (instance != NULL && instance->self == change->self &&
+	    iq->account->state == ACCOUNT_READY) {
+		for (const char **name = change->names; *name != NULL; name++)
+			if (jid_parse(&named, iq->arena, *name, NULL))
+				show(change, &named);
+		push(change);
+	}
+	(void)iq_result(iq, NULL);
+}
+
+/* The addresses of the items, canonical and each once; NULL with the answer given. */
+static const char **
+read_items(struct iq *iq)
+{
+	const char **names;
+	size_t count = 0, kept = 0;
 	struct jid jid;
 
 	ELEMENT_EACH (iq->query, item)
-		if (!element_is(item, NS_BLOCKING, "item") || element_get(item, "jid") == NULL ||
-		    !jid_parse(&jid, iq->arena, element_get(item, "jid"), NULL))
-			return iq_error(iq, JID_MALFORMED, "every item needs an address");
-	if (blocks && element_first(iq->query) == NULL)
-		return iq_error(iq, BAD_REQUEST, "nobody to block");
-	batch = batch_new(iq->domain->store, owner);
+		count++;
+	names = arena_alloc(iq->arena, (count + 1) * sizeof *names);
+	count = 0;
 	ELEMENT_EACH (iq->query, item) {
-		(void)jid_parse(&jid, iq->arena, element_get(item, "jid"), NULL);
-		if (blocks && list->entries.count >= (uint32_t)blocking->list_max) {
-			batch_forget(batch);
-			account_reload(iq->account);
-			return iq_error(iq, RESOURCE_CONSTRAINT, "the list is full");
-		}
-		if (blocks) {
-			show(iq->account, iq->arena, jid.full, false);
-			block(list, jid.full);
-		} else {
-			unblock(list, jid.full);
-			show(iq->account, iq->arena, jid.full, true);
-		}
-		batch_add(batch, blocks ? &list_add : &list_remove_one,
-		          (struct value[]){ text_value(owner), text_value(jid.full) });
-	}
-	if (!blocks && element_first(iq->query) == NULL) {	/* §3.5: all of them */
-		struct entry *entry = NULL;
+		const char *address = element_get(item, "jid");
 
-		while ((entry = table_next(&list->entries, entry)) != NULL)
-			show(iq->account, iq->arena, entry->key, true);
-		empty(list);
-		batch_add(batch, &list_erase, (struct value[]){ text_value(owner) });
+		if (!element_is(item, NS_BLOCKING, "item") || address == NULL) {
+			(void)iq_error(iq, BAD_REQUEST, "every item needs an address");
+			return NULL;
+		}
+		if (!jid_parse(&jid, iq->arena, address, NULL)) {
+			(void)iq_error(iq, JID_MALFORMED, NULL);
+			return NULL;
+		}
+		names[count++] = jid.full;
 	}
-	return iq_result_after(iq, batch, NULL, push);
+	qsort(names, count, sizeof *names, by_text);
+	for (size_t i = 0; i < count; i++)
+		if (kept == 0 || strcmp(names[i], names[kept - 1]) != 0)
+			names[kept++] = names[i];
+	names[kept] = NULL;
+	return names;
+}
+
+static size_t
+count_new(const struct blocklist *list, const char *const *names)
+{
+	size_t count = 0;
+
+	for (; *names != NULL; names++)
+		count += table_get(&list->entries, *names) == NULL;
+	return count;
+}
+
+static enum outcome
+apply(void *self, struct iq *iq, const char **names, bool is_block)
+{
+	struct blocklist *list = account_corner(iq->account, self);
+	const char *owner = iq->account->jid->bare;
+	struct change *change = NEW(iq->arena, struct change);
+	struct batch *batch = batch_new(iq->domain->store, owner);
+
+	for (const char **name = names; *name != NULL; name++) {
+		if (is_block)
+			block(list, *name);
+		else
+			unblock(list, *name);
+		batch_add(batch, is_block ? &list_add : &list_remove_one,
+			  (struct value[]) { text_value(owner), text_value(*name) });
+	}
+	change->iq = iq_hold(iq);
+	change->self = self;
+	change->names = names;
+	change->block = is_block;
+	batch_commit(batch, change_stored, change);
+	return LATER;
 }
 
 static enum outcome
 on_block(void *self, struct iq *iq)
 {
-	return change(self, iq, true);
+	const struct blocking *blocking = self;
+	const struct blocklist *list = account_corner(iq->account, self);
+	const char **names;
+
+	if (element_first(iq->query) == NULL)
+		return iq_error(iq, BAD_REQUEST, "nobody to block");
+	names = read_items(iq);
+	if (names == NULL)
+		return DONE;
+	if ((int64_t)(list->entries.count + count_new(list, names)) > blocking->list_max)
+		return iq_error(iq, RESOURCE_CONSTRAINT, "the list is full");
+	return apply(self, iq, names, true);
 }
 
+/* §3.5: without items, all of them. */
 static enum outcome
 on_unblock(void *self, struct iq *iq)
 {
-	return change(self, iq, false);
+	const char **names = element_first(iq->query) != NULL
+				     ? read_items(iq)
+				     : list_names(account_corner(iq->account, self), iq->arena);
+
+	return names != NULL ? apply(self, iq, names, false) : DONE;
 }
 
 static const struct option options[] = {
 	OPTION_NUMBER(struct blocking, list_max, 1000, 10, 100000,
-	              "how many addresses an account may block"),
+		      "how many addresses an account may block"),
 	{ 0 },
 };
 
@@ -331,6 +444,7 @@ static const struct hook hooks[] = {
 	HOOK(message_leaving, GUARD, on_leaving),
 	HOOK(presence_leaving, GUARD, on_leaving),
 	HOOK(iq_leaving, GUARD, on_leaving),
+	HOOK(presence_showing, GUARD, on_showing),
 	{ 0 },
 };
 
@@ -342,6 +456,9 @@ static const struct keep keeps[] = {
 MODULE = {
 	.name = "blocking",
 	.about = "Blocking Command (XEP-0191)",
+	.help = "Who is blocked gets the answers of somebody who is not there, and hears nothing "
+		"more; "
+		"nothing is said to them that they are blocked.",
 	.features = NAMES(NS_BLOCKING),
 	.options = options,
 	.statements = STATEMENTS(&list_load, &list_add, &list_remove_one, &list_erase),
@@ -351,4 +468,5 @@ MODULE = {
 	.hooks = hooks,
 	.size = sizeof(struct blocking),
 	.account_size = sizeof(struct blocklist),
+	.session_size = sizeof(struct listener),
 };
