@@ -122,6 +122,7 @@ client_say_features(struct client_stream *client)
 		.domain = stream->domain,
 		.admitted = stream->state == ADMITTED,
 		.secured = stream->secured,
+		.may_log_in = stream->state != ADMITTED && sasl_is_offered(stream),
 		.who = client->who,
 		.peer = stream_peer(stream, peer),
 	};
@@ -527,12 +528,22 @@ module_resumes(struct client *module_view, struct session *session)
 	}
 }
 
+static const char *
+module_asks_peer(const struct client *module_view, char out[64])
+{
+	const struct client_stream *client =
+		CONTAINER(module_view, const struct client_stream, client);
+
+	return stream_peer(&client->stream, out);
+}
+
 static const struct client_ops client_ops = {
 	.say = module_says,
 	.close = module_closes,
 	.settled = module_asks_settled,
 	.on_settled = module_waits_settled,
 	.adopt = module_resumes,
+	.peer = module_asks_peer,
 };
 
 /* --- coming and going --- */
