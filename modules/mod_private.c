@@ -22,6 +22,22 @@ static const struct option options[] = {
 	{ 0 },
 };
 
+/* Of all the collection, for who takes it along or leaves for good. */
+static const struct statement scraps_list = {
+	.name = "private.list",
+	.in = "t",
+	.out = "tt",
+	.sqlite = "SELECT key, text FROM documents WHERE owner = ? AND collection = 'private'"
+		  " ORDER BY key",
+	.hot = true,
+};
+static const struct statement scraps_erase = {
+	.name = "private.erase",
+	.in = "t",
+	.sqlite = "DELETE FROM documents WHERE owner = ? AND collection = 'private'",
+	.hot = true,
+};
+
 static const char *
 scrap_key(struct arena *arena, const struct element *scrap)
 {
@@ -85,11 +101,18 @@ static const struct iq_rule iqs[] = {
 	{ 0 },
 };
 
+static const struct keep keeps[] = {
+	{ "what the account's clients keep on the server", &scraps_list, &scraps_erase },
+	{ 0 },
+};
+
 MODULE = {
 	.name = "private",
 	.about = "Private XML Storage (XEP-0049)",
 	.features = NAMES(NS_PRIVATE),
 	.options = options,
+	.statements = STATEMENTS(&scraps_list, &scraps_erase),
+	.keeps = keeps,
 	.iqs = iqs,
 	.size = sizeof(struct private),
 };

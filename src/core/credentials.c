@@ -485,6 +485,9 @@ change_stored(void *ctx, enum stored result)
 		/* XEP-0077 §3.2: whoever knew it learns that it is gone. */
 		while ((contact = roster_next(change->account->roster, contact)) != NULL)
 			contact_end(change->account, contact);
+		/* They have heard it all: its sessions go without another word to them. */
+		roster_free(&change->account->roster);
+		change->account->roster = roster_new();
 	}
 	change_end(change);
 }
