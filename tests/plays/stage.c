@@ -909,6 +909,8 @@ number_of(const char *word)
 	for (unsigned i = 0; i < COUNT(names); i++)
 		if (strcasecmp(word, names[i]) == 0)
 			return i;
+	if (!isdigit((unsigned char)*word))
+		fails("\"%s\" is no number", word);
 	return strtoll(word, NULL, 10);
 }
 
@@ -933,7 +935,7 @@ option_line(const char *name, const char *value)
 	struct text line = { 0 }, list = { 0 };
 	char *copy, *rest = NULL;
 
-	if (strstr(name, "modules") == NULL) {
+	if (strstr(name, "modules") == NULL && strstr(name, "addresses") == NULL) {
 		text_addf(&line, "%s = %s", name, value);
 		return text_take(&line);
 	}
