@@ -253,10 +253,11 @@ static void
 run_kick(struct call *call)
 {
 	struct look *look = look_for_jid(call);
-	const char *reason = call_text(call, "reason");
+	const char *reason;
 
 	if (look == NULL)
 		return;
+	reason = call_text(call, "reason");
 	look->reason = reason ? arena_copy(look->arena, reason) : "ended by an administrator";
 	census_start(kick_here, kick_done, look);
 }

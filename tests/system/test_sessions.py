@@ -56,6 +56,8 @@ class Sessions(SystemTest):
         self.it.ask("session", "kick", "user0@localhost")
         self.assertIn("</stream:stream>", self.clients["user0"].hear_all())
         self.assertSays(self.it.ctl("session", "kick", "user0@localhost"), 1, "no session")
+        self.assertSays(self.it.ctl("session", "kick", "user0@localhots", "--reason", "x"), 1,
+                        'did you mean "localhost"')
         self.assertEqual(len(self.jids("list")), 5)
 
     def test_disabling_and_removing_end_sessions(self):
