@@ -4,27 +4,38 @@
  * a client.
  *
  * A stranger may make an account before logging in where the domain's registration is
- * open; addresses that make many are slowed down.  Who is logged in may change the
- * password (other sessions end, since they may be whom the password was changed for) or
- * remove the account: contacts hear of it, everything it owned goes, and its name stays
- * reserved for some days.
+ * open.  In the order it happens:
+ *
+ *   apply		the name and the password will do: may this address make one more?
+ *   count		on the shard that counts for the address, wherever it connects
+ *   counted		it may: make the account
+ *   made		tell the client
+ *
+ * Who is logged in may change the password (other sessions end, since they may be whom the
+ * password was changed for) or remove the account: contacts hear of it, everything it owned
+ * goes, and its name stays reserved for some days.
  */
+#include <arpa/inet.h>
 #include <string.h>
 
 #include "module.h"
+
+#define HOUR           3600
+#define REGISTRARS_MAX 100000
 
 struct registering {
 	int64_t an_hour;
 	int64_t reserve;
 	int64_t name_min;
 	int64_t password_min;
-	struct table addresses;		/* struct registrar: who made accounts lately */
+	const char *const *refused_names;
+	struct table addresses; /* struct registrar: who made accounts lately */
 	struct timer sweep;
 };
 
 struct registrar {
 	struct entry entry;
-	int64_t since;			/* seconds since 1970 */
+	int64_t since; /* seconds since 1970 */
 	int64_t count;
 	char address[];
 };
@@ -32,9 +43,20 @@ struct registrar {
 /* --- before login --- */
 
 struct applying {
+	struct post post;
+	struct shard *home;
 	struct client *client;
 	char *id;
+	char *domain;
+	struct jid *who;
+	char *password;
+	bool allowed;
+	char address[INET6_ADDRSTRLEN];
 };
+
+static void count(void *arg);
+static void counted(void *arg);
+static void made(void *ctx, const struct err *err);
 
 static void
 say_result(struct client *client, const char *id, struct element *payload, struct arena *arena)
@@ -65,16 +87,31 @@ say_error(struct client *client, const char *id, enum condition condition, const
 }
 
 static struct element *
-fields(struct arena *arena)
+fields(struct arena *arena, const char *instructions)
 {
 	struct element *query = element_new(arena, NS_REGISTER, "query");
 
-	element_add_text(arena, query, NULL, "instructions", "Choose a name and a password.");
+	element_add_text(arena, query, NULL, "instructions", instructions);
 	element_add(arena, query, NULL, "username");
 	element_add(arena, query, NULL, "password");
 	return query;
 }
 
+/* An address as it is counted: of IPv6 the network, since whoever has one has 2^64. */
+static void
+address_key(char key[static INET6_ADDRSTRLEN], const char *address)
+{
+	struct in6_addr six;
+
+	if (inet_pton(AF_INET6, address, &six) == 1) {
+		memset(&six.s6_addr[8], 0, 8);
+		(void)inet_ntop(AF_INET6, &six, key, INET6_ADDRSTRLEN);
+	} else {
+		(void)snprintf(key, INET6_ADDRSTRLEN, "%s", address);
+	}
+}
+
+/* NULL: more addresses than are counted. */
 static struct registrar *
 registrar_of(struct registering *self, const char *address)
 {
@@ -82,10 +119,16 @@ registrar_of(struct registering *self, const char *address)
 	struct registrar *registrar = TABLE_ITEM(entry, struct registrar, entry);
 
 	if (registrar == NULL) {
+		if (self->addresses.count >= REGISTRARS_MAX)
+			return NULL;
 		registrar = zalloc(sizeof *registrar + strlen(address) + 1);
 		strcpy(registrar->address, address);
 		registrar->since = now_seconds();
 		table_put(&self->addresses, &registrar->entry, registrar->address);
+	}
+	if (now_seconds() - registrar->since >= HOUR) {
+		registrar->since = now_seconds();
+		registrar->count = 0;
 	}
 	return registrar;
 }
@@ -101,7 +144,7 @@ sweep(void *arg)
 		struct registrar *registrar = CONTAINER(entry, struct registrar, entry);
 
 		next = table_next(&self->addresses, entry);
-		if (now_seconds() - registrar->since < 3600)
+		if (now_seconds() - registrar->since < HOUR)
 			continue;
 		table_remove(&self->addresses, entry);
 		free(registrar);
@@ -109,23 +152,15 @@ sweep(void *arg)
 	timer_start(&self->sweep, PERIOD_MINUTES(10), sweep, self);
 }
 
-static void
-made(void *ctx, const struct err *err)
+static bool
+is_refused(const struct registering *self, const char *local)
 {
-	struct applying *applying = ctx;
-	struct arena *arena = arena_new();
+	const char *const *name = self->refused_names;
 
-	if (err == NULL)
-		say_result(applying->client, applying->id, NULL, arena);
-	else
-		(void)say_error(applying->client, applying->id,
-		                err->kind == ERR_EXISTS || err->kind == ERR_REFUSED ? CONFLICT :
-		                err->kind == ERR_SYNTAX                             ? NOT_ACCEPTABLE :
-		                                          INTERNAL_SERVER_ERROR,
-		                err->text);
-	free(applying->id);
-	free(applying);
-	arena_drop(arena);
+	for (; name != NULL && *name != NULL; name++)
+		if (strcmp(*name, local) == 0)
+			return true;
+	return false;
 }
 
 static enum outcome
@@ -136,14 +171,12 @@ apply(struct registering *self, struct client *client, const struct element *iq,
 	const char *name = element_child_text(arena, query, NS_REGISTER, "username");
 	const char *password = element_child_text(arena, query, NS_REGISTER, "password");
 	const char *id = element_get(iq, "id");
-	struct registrar *registrar;
 	char peer[64];
 	struct applying *applying;
 	struct err err;
 	struct jid who;
 	enum outcome refused = PASS;
 
-	registrar = registrar_of(self, client->ops->peer(client, peer));
 	if (name == NULL || password == NULL || *name == '\0')
 		refused = say_error(client, id, NOT_ACCEPTABLE, "a name and a password, please");
 	else if (!jid_make(&who, arena, name, client->domain->name, NULL, &err))
@@ -152,18 +185,85 @@ apply(struct registering *self, struct client *client, const struct element *iq,
 		refused = say_error(client, id, NOT_ACCEPTABLE, "that name is too short");
 	else if ((int64_t)strlen(password) < self->password_min)
 		refused = say_error(client, id, NOT_ACCEPTABLE, "that password is too short");
-	else if (registrar->count >= self->an_hour)
-		refused = say_error(client, id, RESOURCE_CONSTRAINT,
-		                    "too many accounts from your address, try again in an hour");
+	else if (is_refused(self, who.local))
+		refused = say_error(client, id, CONFLICT, "that name is not given away");
 	if (refused == PASS) {
-		registrar->count++;
 		applying = zalloc(sizeof *applying);
+		applying->home = shard_here();
 		applying->client = client;
 		applying->id = copy_text(id);
-		account_make(client->domain, &who, password, made, applying);
+		applying->domain = copy_text(client->domain->name);
+		applying->who = jid_own(&who);
+		applying->password = copy_text(password);
+		address_key(applying->address, client->ops->peer(client, peer));
+		shard_post(shard_at((unsigned)(hash_stable(applying->address,
+							   strlen(applying->address)) %
+					       shard_count())),
+			   &applying->post, count, applying);
 	}
 	arena_drop(arena);
 	return refused == PASS ? LATER : DONE;
+}
+
+static void
+count(void *arg)
+{
+	struct applying *applying = arg;
+	struct domain *domain = domain_find(applying->domain);
+	struct instance *instance = domain != NULL ? domain_instance(domain, "register") : NULL;
+	struct registering *self = instance != NULL ? instance->self : NULL;
+	struct registrar *registrar = self != NULL ? registrar_of(self, applying->address) : NULL;
+
+	if (registrar != NULL && registrar->count < self->an_hour) {
+		registrar->count++;
+		applying->allowed = true;
+	}
+	shard_post(applying->home, &applying->post, counted, applying);
+}
+
+static void
+applying_free(struct applying *applying)
+{
+	wipe(applying->password, strlen(applying->password));
+	free(applying->password);
+	free(applying->who);
+	free(applying->domain);
+	free(applying->id);
+	free(applying);
+}
+
+static void
+counted(void *arg)
+{
+	struct applying *applying = arg;
+
+	if (applying->allowed) {
+		account_make(applying->client->domain, applying->who, applying->password, made,
+			     applying);
+		return;
+	}
+	(void)say_error(applying->client, applying->id, RESOURCE_CONSTRAINT,
+			"too many accounts from your address, try again in an hour");
+	applying_free(applying);
+}
+
+static void
+made(void *ctx, const struct err *err)
+{
+	struct applying *applying = ctx;
+	struct client *client = applying->client;
+	struct arena *arena = arena_new();
+
+	if (err == NULL)
+		say_result(client, applying->id, NULL, arena);
+	else if (err->kind == ERR_EXISTS || err->kind == ERR_REFUSED)
+		(void)say_error(client, applying->id, CONFLICT, "somebody has that name");
+	else
+		(void)say_error(client, applying->id,
+				err->kind == ERR_SYNTAX ? NOT_ACCEPTABLE : INTERNAL_SERVER_ERROR,
+				err->text);
+	applying_free(applying);
+	arena_drop(arena);
 }
 
 static enum outcome
@@ -178,13 +278,14 @@ on_stranger(void *self, struct client *client, struct session *session, const st
 	if (query == NULL || type == NULL || id == NULL)
 		return PASS;
 	if (client->domain->settings->registration != REGISTRATION_OPEN)
-		return say_error(client, id, NOT_ALLOWED, "accounts are made by the admin here");
+		return say_error(client, id, SERVICE_UNAVAILABLE,
+				 "accounts are made by the admin here");
 	if (strcmp(type, "set") == 0)
 		return apply(self, client, iq, query);
 	if (strcmp(type, "get") != 0)
 		return PASS;
 	arena = arena_new();
-	say_result(client, id, fields(arena), arena);
+	say_result(client, id, fields(arena, "Choose a name and a password."), arena);
 	arena_drop(arena);
 	return DONE;
 }
@@ -203,7 +304,8 @@ on_offering(void *self, struct stream_features *features)
 static enum outcome
 on_get(void *self, struct iq *iq)
 {
-	struct element *query = fields(iq->arena);
+	struct element *query = fields(iq->arena, "This is your account; you may choose another "
+						  "password.");
 
 	(void)self;
 	element_add(iq->arena, query, NULL, "registered");
@@ -211,20 +313,45 @@ on_get(void *self, struct iq *iq)
 	return iq_result(iq, query);
 }
 
-static void
+static enum outcome
 answer(struct iq *iq, const struct err *err)
 {
 	if (err == NULL)
-		(void)iq_result(iq, NULL);
-	else
-		(void)iq_error(iq, err->kind == ERR_SYNTAX ? NOT_ACCEPTABLE : INTERNAL_SERVER_ERROR,
-		               err->text);
+		return iq_result(iq, NULL);
+	return iq_error(iq, err->kind == ERR_SYNTAX ? NOT_ACCEPTABLE : INTERNAL_SERVER_ERROR,
+			err->text);
 }
 
 static void
-changed(void *ctx, const struct err *err)
+removed(void *ctx, const struct err *err)
 {
-	answer(ctx, err);
+	(void)answer(ctx, err);
+}
+
+/* Who knows the old password only is out. */
+static void
+end_others(struct account *account, const struct jid *who)
+{
+	struct session *session;
+
+	account_hold(account);
+	LIST_EACH (&account->sessions, session, struct session, place)
+		if (!jid_equal(session->jid, who))
+			session_end(session, STREAM_RESET, "the password was changed");
+	account_drop(account);
+}
+
+static void
+password_changed(void *ctx, const struct err *err)
+{
+	struct iq *iq = ctx;
+	struct account *account = err == NULL ? account_find(&iq->from) : NULL;
+	struct jid *who = jid_own(&iq->from);
+
+	(void)answer(iq, err);
+	if (account != NULL)
+		end_others(account, who);
+	free(who);
 }
 
 static enum outcome
@@ -236,17 +363,19 @@ on_set(void *self, struct iq *iq)
 	struct jid who;
 
 	if (element_child(iq->query, NS_REGISTER, "remove") != NULL) {
-		account_erase(iq->domain, &iq->from, registering->reserve, changed, iq_hold(iq));
+		if (element_only_child(iq->query) == NULL)
+			return iq_error(iq, BAD_REQUEST, "<remove/> stands alone");
+		account_erase(iq->domain, &iq->from, registering->reserve, removed, iq_hold(iq));
 		return LATER;
 	}
 	if (password == NULL)
 		return iq_error(iq, BAD_REQUEST, "a password, please");
 	if (name != NULL && (!jid_make(&who, iq->arena, name, iq->domain->name, NULL, NULL) ||
-	                     !jid_equal_bare(&who, &iq->from)))
+			     !jid_equal_bare(&who, &iq->from)))
 		return iq_error(iq, NOT_ALLOWED, "that is somebody else");
 	if ((int64_t)strlen(password) < registering->password_min)
 		return iq_error(iq, NOT_ACCEPTABLE, "that password is too short");
-	account_set_password(iq->domain, &iq->from, password, changed, iq_hold(iq));
+	account_set_password(iq->domain, &iq->from, password, password_changed, iq_hold(iq));
 	return LATER;
 }
 
@@ -276,12 +405,16 @@ stop(void *self)
 
 static const struct option options[] = {
 	OPTION_NUMBER(struct registering, an_hour, 5, 1, 1000000,
-	              "how many accounts one address may make in an hour"),
+		      "how many accounts one address may make in an hour"),
 	OPTION_PERIOD(struct registering, reserve, PERIOD_DAYS(30), 0, PERIOD_DAYS(3650),
-	              "how long the name of a removed account is not given away"),
+		      "how long the name of a removed account is not given away"),
 	OPTION_NUMBER(struct registering, name_min, 1, 1, 64, "how many bytes a name has at least"),
 	OPTION_NUMBER(struct registering, password_min, 8, 1, 128,
-	              "how many bytes a password has at least"),
+		      "how many bytes a password has at least"),
+	OPTION_LIST(struct registering, refused_names,
+		    "abuse admin administrator hostmaster postmaster root security support "
+		    "webmaster",
+		    "names that a stranger cannot take"),
 	{ 0 },
 };
 
@@ -304,6 +437,10 @@ static const struct hook hooks[] = {
 MODULE = {
 	.name = "register",
 	.about = "In-Band Registration (XEP-0077)",
+	.help = "Whether strangers may make accounts is said by the domain's option "
+		"\"registration\".  Users change their password and remove their account from "
+		"their "
+		"client in any case; after a new password their other clients must log in anew.",
 	.features = NAMES(NS_REGISTER),
 	.options = options,
 	.iqs = iqs,
