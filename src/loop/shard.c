@@ -267,7 +267,8 @@ turn(struct shard *shard)
 
 	if (!busy)
 		set_alarm(shard);
-	event_base_loop(shard->base, busy ? EVLOOP_NONBLOCK : EVLOOP_ONCE);
+	/* NONBLOCK alone would stay in there as long as any socket has something to say. */
+	event_base_loop(shard->base, busy ? EVLOOP_ONCE | EVLOOP_NONBLOCK : EVLOOP_ONCE);
 	run_posts(shard);
 	timers_run(&shard->timers);
 	run_turn_end(shard);
