@@ -34,7 +34,8 @@ struct client_stream {
 	struct ledger ledger;
 	void (*on_settled)(void *ctx);
 	void *settled_ctx;
-	uint8_t attempts; /* logins that failed */
+	uint8_t guesses;  /* logins that failed by a wrong name or proof */
+	uint8_t refusals; /* logins that failed at all */
 	bool asking : 1;  /* a module is asked about an element just now */
 	bool paused : 1;  /* core has asked for that */
 	bool full : 1;    /* too much in work */

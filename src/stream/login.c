@@ -33,7 +33,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define NONCE_LENGTH 32 /* 160 bits */
+#define REFUSALS_A_GUESS 3  /* logins may be refused before anything was guessed */
+#define NONCE_LENGTH     32 /* 160 bits */
 
 struct login {
 	struct client_stream *client;
@@ -317,12 +318,15 @@ refused(struct login *login, enum sasl_condition condition, const char *why)
 		 login->named ? login->who.bare : "", why);
 	if (condition == SASL_NOT_AUTHORIZED && login->named) {
 		stream_here()->failures++;
+		client->guesses++;
 		limits_failed(peer, login->who.bare);
 	}
 	if (stream->state != OPENED && stream->state != SECURED)
 		stream_enter(stream, stream->secured ? SECURED : OPENED);
 	sasl_say_failure(stream, condition, why);
-	if (++client->attempts >= stream_settings()->login_attempts)
+	/* COMPAT slixmpp 1.8: it tries all mechanisms in turn, and the first six cannot do. */
+	if (client->guesses >= stream_settings()->login_attempts ||
+	    ++client->refusals >= REFUSALS_A_GUESS * stream_settings()->login_attempts)
 		stream_close(stream, STREAM_POLICY_VIOLATION, "too many logins failed");
 }
 

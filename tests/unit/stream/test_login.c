@@ -606,6 +606,40 @@ after_some_failures_the_stream_ends(void **state)
 }
 
 static void
+a_client_may_try_all_mechanisms_in_turn(void **state)
+{
+	static const char *const mechanisms[] = { "SCRAM-SHA-512", "SCRAM-SHA-256", "SCRAM-SHA-1" };
+	struct prover prover = { .name = "juliet" };
+
+	(void)state;
+	stage_secured_client();
+	for (size_t i = 0; i < 6; i++) {
+		char name[32];
+
+		snprintf(name, sizeof name, "%s%s", mechanisms[i % 3], i < 3 ? "-PLUS" : "");
+		prover.mechanism = name;
+		prover.header = i < 3 ? "p=tls-unique,," : "y,,";
+		prover_starts(&prover);
+		assert_has(said(), FAILURE, (int)i);
+	}
+	hears_plain("juliet", "secret");
+	ASSERT_SAID("<success");
+}
+
+static void
+refusals_without_a_guess_are_bounded_too(void **state)
+{
+	(void)state;
+	stage_secured_client();
+	for (int i = 0; i < 12; i++) {
+		assert_false(stage_link->closing);
+		hears("<auth xmlns='" NS_SASL "' mechanism='ANONYMOUS'/>");
+	}
+	assert_has(said(), "<policy-violation", __LINE__);
+	assert_true(stage_link->closing);
+}
+
+static void
 after_many_failures_an_address_must_wait_on_every_shard(void **state)
 {
 	(void)state;
@@ -709,6 +743,8 @@ main(void)
 		TEST(an_exchange_can_be_aborted),
 		TEST(a_final_message_out_of_turn_is_refused),
 		TEST(after_some_failures_the_stream_ends),
+		TEST(a_client_may_try_all_mechanisms_in_turn),
+		TEST(refusals_without_a_guess_are_bounded_too),
 		TEST(after_many_failures_an_address_must_wait_on_every_shard),
 		TEST(a_client_may_go_while_the_store_is_asked),
 		TEST(a_client_may_go_while_the_password_is_checked),
