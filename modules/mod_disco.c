@@ -3,8 +3,9 @@
  * mod_disco -- XEP-0030: who is there, and what can it do?
  *
  * Domains and accounts are described from the declarations of their modules (core/disco.h).
- * An account tells about itself only to who may see its presence; to everybody else it does
- * not exist.  Contact addresses of the domain (XEP-0157) come as an extension (XEP-0128).
+ * An account tells about itself only to who may see its presence; to everybody else it
+ * answers as one that does not exist (§8): no, or with an empty list.  Contact addresses of the
+ * domain (XEP-0157) come as an extension (XEP-0128).
  */
 #include <string.h>
 
@@ -25,11 +26,13 @@ ask(struct iq *iq, bool items)
 	if (disco.node != NULL && *disco.node == '\0')
 		disco.node = NULL;
 	disco.trusted = iq->account == NULL || account_shows_presence_to(iq->account, &iq->from);
-	if (!disco.trusted)
+	if (!disco.trusted && !items)
 		return iq_error(iq, SERVICE_UNAVAILABLE, NULL);
 	disco.query = element_new(iq->arena, items ? NS_DISCO_ITEMS : NS_DISCO_INFO, "query");
 	if (disco.node != NULL)
 		element_set(iq->arena, disco.query, "node", disco.node);
+	if (!disco.trusted)
+		return iq_result(iq, disco.query);
 	disco_fill(&disco);
 	if (disco.node != NULL && !disco.known)
 		return iq_error(iq, ITEM_NOT_FOUND, NULL);
@@ -50,6 +53,28 @@ on_items(void *self, struct iq *iq)
 {
 	(void)self;
 	return ask(iq, true);
+}
+
+/* The same empty list for an account that does not exist. */
+static enum outcome
+on_undeliverable(void *self, struct stanza *stanza, enum condition why)
+{
+	const struct element *asked = element_only_child(stanza->element);
+	struct arena *arena;
+	struct element *answer, *query;
+
+	(void)self;
+	if (stanza->kind != STANZA_IQ || stanza->type != TYPE_GET || stanza->account != NULL ||
+	    stanza->to.local == NULL || stanza->to.resource != NULL || why != SERVICE_UNAVAILABLE ||
+	    asked == NULL || !element_is(asked, NS_DISCO_ITEMS, "query"))
+		return PASS;
+	arena = arena_new();
+	answer = stanza_reply(arena, stanza->element, "result");
+	query = element_add(arena, answer, NS_DISCO_ITEMS, "query");
+	if (element_get(asked, "node") != NULL)
+		element_set(arena, query, "node", element_get(asked, "node"));
+	router_send_element(arena, answer, &stanza->to, &stanza->from);
+	return DONE;
 }
 
 /* XEP-0030 §4.3: an account's items are its available resources, for who may see them. */
@@ -80,7 +105,8 @@ tell_contacts(struct disco *disco)
 
 		if (colon == NULL)
 			continue;
-		kind = arena_format(disco->arena, "%.*s-addresses", (int)(colon - *address), *address);
+		kind = arena_format(disco->arena, "%.*s-addresses", (int)(colon - *address),
+				    *address);
 		if (field == NULL || strcmp(kind, last) != 0)
 			field = form_add(disco->arena, form, kind, "list-multi", NULL, NULL);
 		element_add_text(disco->arena, field, NULL, "value", colon + 1);
@@ -109,6 +135,7 @@ static const struct iq_rule iqs[] = {
 
 static const struct hook hooks[] = {
 	FACT(disco_asking, on_asking),
+	HOOK(undeliverable, FALLBACK, on_undeliverable),
 	{ 0 },
 };
 
