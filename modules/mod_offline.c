@@ -17,7 +17,7 @@
 #include "module.h"
 #include "xml/parser.h"
 
-#define PAGE 100
+#define PAGE           100
 #define NS_CHAT_STATES "http://jabber.org/protocol/chatstates"
 
 struct offline {
@@ -26,8 +26,8 @@ struct offline {
 	int64_t patience;
 };
 
-struct queue {				/* a corner of the account */
-	int64_t last;			/* the highest id ever given */
+struct queue {        /* a corner of the account */
+	int64_t last; /* the highest id ever given */
 	int64_t count, bytes;
 	bool flushing;
 };
@@ -51,7 +51,7 @@ static const struct statement queue_load = {
 	.in = "t",
 	.out = "iii",
 	.sqlite = "SELECT count(*), coalesce(sum(length(stanza)), 0), coalesce(max(id), 0)"
-	          " FROM offline WHERE owner = ?",
+		  " FROM offline WHERE owner = ?",
 	.hot = true,
 };
 static const struct statement message_put = {
@@ -122,24 +122,44 @@ on_account_loading(void *self, struct account *account)
 	loading->account = account;
 	loading->self = self;
 	store_read(account->domain->store, &queue_load, account->jid->bare, &owner, queue_loaded,
-	           loading);
+		   loading);
 	return LATER;
 }
 
 /* --- keeping --- */
 
-/* XEP-0160 §3, XEP-0334: what is worth keeping. */
+/* XEP-0203 §7: only we say when something was delayed here. */
+static enum outcome
+on_stamping(void *self, struct stanza *stanza)
+{
+	const char *ours = stanza->account->domain->name;
+	struct element *child, *next;
+	bool forged = false;
+
+	(void)self;
+	ELEMENT_EACH (stanza->element, delay)
+		forged = forged || (element_is(delay, NS_DELAY, "delay") &&
+				    text_is(element_get(delay, "from"), ours));
+	if (!forged || stanza->flag_private)
+		return PASS;
+	for (child = element_first(stanza_edit(stanza)); child != NULL; child = next) {
+		next = element_next(child);
+		if (element_is(child, NS_DELAY, "delay") &&
+		    text_is(element_get(child, "from"), ours))
+			element_remove(child);
+	}
+	return PASS;
+}
+
+/* XEP-0160 §3: what is worth keeping. */
 static bool
 is_worth_keeping(const struct stanza *stanza)
 {
-	unsigned hints = hints_read(stanza->element);
-
-	if ((hints & (HINT_NO_STORE | HINT_NO_PERMANENT_STORE)) != 0)
-		return false;
-	if (stanza->type == TYPE_NORMAL || (hints & HINT_STORE) != 0)
+	if (stanza->type == TYPE_NORMAL || (hints_read(stanza->element) & HINT_STORE) != 0)
 		return true;
-	ELEMENT_EACH (stanza->element, child)	/* more than "is typing" */
-		if (strcmp(child->ns, NS_CHAT_STATES) != 0 && strcmp(child->name, "thread") != 0)
+	ELEMENT_EACH (stanza->element, child) /* more than "is typing" */
+		if (strcmp(child->ns, NS_CHAT_STATES) != 0 && strcmp(child->ns, NS_HINTS) != 0 &&
+		    strcmp(child->name, "thread") != 0)
 			return true;
 	return false;
 }
@@ -156,19 +176,23 @@ on_fallback(void *self, struct stanza *stanza)
 
 	if (!is_worth_keeping(stanza))
 		return DONE;
+	/* XEP-0334: <no-store/> forbids it, so the sender learns that nobody was there;
+	 * <no-permanent-store/> is about archives. */
+	if ((hints_read(stanza->element) & HINT_NO_STORE) != 0)
+		return PASS;
 	kept = element_copy(stanza->arena, stanza->element);
 	element_put(kept, delay_element(stanza->arena, account->domain->name, now_unix_ms(), NULL));
 	text = xml_text(stanza->arena, kept, NULL);
 	if (queue->count >= offline->messages_max ||
 	    queue->bytes + (int64_t)strlen(text) > offline->bytes_max)
 		return stanza_error(stanza, SERVICE_UNAVAILABLE,
-		                    "too many messages wait for this account");
+				    "too many messages wait for this account");
 	queue->last = now > queue->last ? now : queue->last + 1;
 	queue->count++;
 	queue->bytes += (int64_t)strlen(text);
 	batch_add(stanza_batch(stanza), &message_put,
-	          (struct value[]){ text_value(account->jid->bare), INTEGER_VALUE(queue->last),
-	                            text_value(text) });
+		  (struct value[]) { text_value(account->jid->bare), INTEGER_VALUE(queue->last),
+				     text_value(text) });
 	return DONE;
 }
 
@@ -178,9 +202,9 @@ static void
 next_page(struct flush *flush)
 {
 	store_page(flush->account->domain->store, &message_page, flush->account->jid->bare,
-	           (struct value[]){ text_value(flush->account->jid->bare),
-	                             INTEGER_VALUE(flush->cursor) },
-	           PAGE, flush_page, flush);
+		   (struct value[]) { text_value(flush->account->jid->bare),
+				      INTEGER_VALUE(flush->cursor) },
+		   PAGE, flush_page, flush);
 }
 
 static void
@@ -255,7 +279,7 @@ flush_answered(void *held, const struct stanza *answer)
 		queue->bytes -= flush->bytes;
 		batch = batch_new(flush->account->domain->store, owner);
 		batch_add(batch, &message_delete,
-		          (struct value[]){ text_value(owner), INTEGER_VALUE(flush->cursor) });
+			  (struct value[]) { text_value(owner), INTEGER_VALUE(flush->cursor) });
 		batch_commit(batch, NULL, NULL);
 	}
 	flush_end(flush);
@@ -293,17 +317,18 @@ on_available(void *self, struct session *session, bool first)
 
 static const struct option options[] = {
 	OPTION_NUMBER(struct offline, messages_max, 1000, 1, 100000,
-	              "how many messages may wait for an account"),
+		      "how many messages may wait for an account"),
 	OPTION_SIZE(struct offline, bytes_max, 10000000, 10000, 1000000000,
-	            "how many bytes of messages may wait for an account"),
+		    "how many bytes of messages may wait for an account"),
 	OPTION_PERIOD(struct offline, patience, PERIOD_SECONDS(60), PERIOD_SECONDS(5),
-	              PERIOD_MINUTES(10),
-	              "how long a client may take to say that it has its messages"),
+		      PERIOD_MINUTES(10),
+		      "how long a client may take to say that it has its messages"),
 	{ 0 },
 };
 
 static const struct hook hooks[] = {
 	HOOK(account_loading, GUARD, on_account_loading),
+	HOOK(message_arriving, STAMP, on_stamping),
 	HOOK(message_arriving, FALLBACK, on_fallback),
 	FACT(session_available, on_available),
 	{ 0 },
@@ -320,7 +345,7 @@ MODULE = {
 	.features = NAMES("msgoffline"),
 	.options = options,
 	.statements = STATEMENTS(&queue_load, &message_put, &message_page, &message_delete,
-                                 &message_list, &message_erase),
+				 &message_list, &message_erase),
 	.migrates = true,
 	.keeps = keeps,
 	.hooks = hooks,
