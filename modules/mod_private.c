@@ -3,7 +3,10 @@
  * mod_private -- XEP-0049: pieces of XML that a client keeps on the server.
  *
  * Each scrap is kept under its element's name and namespace and belongs to the account
- * alone.
+ * alone.  A client that stores one hears the answer when it is kept:
+ *
+ *   on_set		is it small enough?  ask which scraps there are already
+ *   keys_listed	there are not too many: write
  */
 #include <string.h>
 
@@ -14,11 +17,21 @@
 
 struct private {
 	int64_t scrap_max;
+	int64_t scraps_max;
 };
 
+static const struct statement scrap_keys = {
+	.name = "private.keys",
+	.in = "t",
+	.out = "t",
+	.sqlite = "SELECT key FROM documents WHERE owner = ? AND collection = 'private'",
+	.hot = true,
+};
 static const struct option options[] = {
 	OPTION_SIZE(struct private, scrap_max, 65536, 1024, 1048576,
-	            "how large one piece of private data may be"),
+		    "how large one piece of private data may be"),
+	OPTION_NUMBER(struct private, scraps_max, 200, 1, 10000,
+		      "how many pieces of private data an account may have"),
 	{ 0 },
 };
 
@@ -57,7 +70,8 @@ scrap_loaded(void *held, enum stored result, const struct rows *rows)
 	}
 	/* XEP-0049: what was never stored comes back as it was asked for: empty. */
 	if (rows->count > 0)
-		scrap = element_parse(iq->arena, ROW(rows, 0)[1].bytes, ROW(rows, 0)[1].length, NULL);
+		scrap = element_parse(iq->arena, ROW(rows, 0)[1].bytes, ROW(rows, 0)[1].length,
+				      NULL);
 	if (scrap == NULL)
 		scrap = element_copy(iq->arena, element_only_child(iq->query));
 	element_put(query, scrap);
@@ -73,26 +87,81 @@ on_get(void *self, struct iq *iq)
 	if (scrap == NULL)
 		return iq_error(iq, BAD_REQUEST, "exactly one element, please");
 	store_get(iq->domain->store, iq->account->jid->bare, COLLECTION,
-	          scrap_key(iq->arena, scrap), scrap_loaded, iq_hold(iq));
+		  scrap_key(iq->arena, scrap), scrap_loaded, iq_hold(iq));
 	return LATER;
+}
+
+struct storing {
+	struct iq *iq; /* held */
+	int64_t scraps_max;
+};
+
+static bool
+is_among(const struct rows *rows, const char *key)
+{
+	for (size_t i = 0; i < rows->count; i++)
+		if (strcmp(ROW(rows, i)[0].bytes, key) == 0)
+			return true;
+	return false;
+}
+
+static void
+scraps_stored(void *held, enum stored result)
+{
+	struct iq *iq = held;
+
+	if (result == STORE_OK)
+		(void)iq_result(iq, NULL);
+	else
+		(void)iq_error(iq, INTERNAL_SERVER_ERROR, "it cannot be stored now");
+}
+
+static void
+keys_listed(void *held, enum stored result, const struct rows *rows)
+{
+	const struct storing *storing = held;
+	struct iq *iq = storing->iq;
+	int64_t count = (int64_t)rows->count;
+	struct batch *batch;
+
+	if (result == STORE_FAILED) {
+		(void)iq_error(iq, INTERNAL_SERVER_ERROR, NULL);
+		return;
+	}
+	ELEMENT_EACH (iq->query, scrap)
+		count += !is_among(rows, scrap_key(iq->arena, scrap));
+	if (count > storing->scraps_max) {
+		(void)iq_error(iq, NOT_ACCEPTABLE, "that is more than is kept here");
+		return;
+	}
+	batch = batch_new(iq->domain->store, iq->account->jid->bare);
+	ELEMENT_EACH (iq->query, scrap)
+		batch_put(batch, COLLECTION, scrap_key(iq->arena, scrap),
+			  xml_text(iq->arena, scrap, NULL));
+	batch_commit(batch, scraps_stored, iq);
 }
 
 static enum outcome
 on_set(void *self, struct iq *iq)
 {
 	const struct private *private = self;
-	struct batch *batch;
+	struct value owner = text_value(iq->account->jid->bare);
+	struct storing *storing;
 
 	if (element_first(iq->query) == NULL)
-		return iq_error(iq, BAD_REQUEST, "nothing to keep");
-	ELEMENT_EACH (iq->query, scrap)
+		return iq_error(iq, NOT_ACCEPTABLE, "nothing to keep");
+	ELEMENT_EACH (iq->query, scrap) {
+		if (strcmp(scrap->ns, NS_PRIVATE) == 0)
+			return iq_error(iq, NOT_ACCEPTABLE, "it needs a namespace of its own");
 		if ((int64_t)strlen(xml_text(iq->arena, scrap, NULL)) > private->scrap_max)
 			return iq_error(iq, NOT_ACCEPTABLE, "that is more than is kept here");
-	batch = batch_new(iq->domain->store, iq->account->jid->bare);
-	ELEMENT_EACH (iq->query, scrap)
-		batch_put(batch, COLLECTION, scrap_key(iq->arena, scrap),
-		          xml_text(iq->arena, scrap, NULL));
-	return iq_result_after(iq, batch, NULL, NULL);
+	}
+	storing = NEW(iq->arena, struct storing);
+	storing->iq = iq_hold(iq);
+	storing->scraps_max = private->scraps_max;
+	store_read(iq->domain->store, &scrap_keys, iq->account->jid->bare, &owner, keys_listed,
+		   storing);
+	return LATER;
 }
 
 static const struct iq_rule iqs[] = {
@@ -111,7 +180,7 @@ MODULE = {
 	.about = "Private XML Storage (XEP-0049)",
 	.features = NAMES(NS_PRIVATE),
 	.options = options,
-	.statements = STATEMENTS(&scraps_list, &scraps_erase),
+	.statements = STATEMENTS(&scrap_keys, &scraps_list, &scraps_erase),
 	.keeps = keeps,
 	.iqs = iqs,
 	.size = sizeof(struct private),
