@@ -4,7 +4,8 @@
  *
  * When the last session of an account leaves, the hour and its parting words are kept.  A
  * contact who may see the account's presence may ask for them; everybody else is told
- * "forbidden".  The domain itself tells how long it has been up.
+ * "forbidden", whether they ask the account or one of its clients.  The domain itself tells
+ * how long it has been up.
  */
 #include <string.h>
 
@@ -59,7 +60,7 @@ on_query(void *self, struct iq *iq)
 	(void)self;
 	if (!account_shows_presence_to(iq->account, &iq->from))
 		return iq_error(iq, FORBIDDEN, NULL);
-	if (account_is_online(iq->account))
+	if (iq->account->session_count > 0) /* connected is enough (§3) */
 		return iq_result(iq, answer(iq, 0, NULL));
 
 	store_read(iq->domain->store, &parting_get, iq->account->jid->bare, &owner, parting_loaded,
@@ -87,6 +88,18 @@ on_uptime(void *self, struct iq *iq)
 	const struct last *last = self;
 
 	return iq_result(iq, answer(iq, now_seconds() - last->started, NULL));
+}
+
+/* §4: the question to a client of the account is not delivered to it either. */
+static enum outcome
+on_arriving(void *self, struct stanza *stanza)
+{
+	(void)self;
+	if (stanza->type != TYPE_GET || stanza->to.resource == NULL ||
+	    element_child(stanza->element, NS_LAST, "query") == NULL ||
+	    account_shows_presence_to(stanza->account, &stanza->from))
+		return PASS;
+	return stanza_error(stanza, FORBIDDEN, NULL);
 }
 
 static void
@@ -145,6 +158,7 @@ static const struct iq_rule iqs[] = {
 };
 
 static const struct hook hooks[] = {
+	HOOK(iq_arriving, DELIVER, on_arriving),
 	FACT(session_unavailable, on_unavailable),
 	FACT(session_left, on_left),
 	{ 0 },
