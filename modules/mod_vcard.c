@@ -14,8 +14,8 @@ struct vcard {
 	int64_t card_max;
 };
 
-struct card {				/* a corner of the account */
-	char *photo;			/* SHA-1 of the photo in hex; "" without one; NULL: no card */
+struct card {        /* a corner of the account */
+	char *photo; /* SHA-1 of the photo in hex; "" without one; NULL: no card */
 };
 
 static const struct statement card_get = {
@@ -51,7 +51,8 @@ static const char *
 photo_hash(struct arena *arena, const struct element *card)
 {
 	const struct element *photo = element_child(card, NS_VCARD, "PHOTO");
-	const char *text = photo != NULL ? element_child_text(arena, photo, NS_VCARD, "BINVAL") : NULL;
+	const char *text =
+		photo != NULL ? element_child_text(arena, photo, NS_VCARD, "BINVAL") : NULL;
 	char *packed, *out;
 	size_t length = 0, room, kept = 0;
 	uint8_t *bytes;
@@ -60,7 +61,7 @@ photo_hash(struct arena *arena, const struct element *card)
 		return "";
 	room = strlen(text);
 	packed = arena_bytes(arena, room + 1);
-	for (const char *c = text; *c != '\0'; c++)	/* clients break the lines */
+	for (const char *c = text; *c != '\0'; c++) /* clients break the lines */
 		if (strchr(" \t\r\n", *c) == NULL)
 			packed[kept++] = *c;
 	packed[kept] = '\0';
@@ -107,7 +108,8 @@ on_account_loading(void *self, struct account *account)
 
 	loading->account = account;
 	loading->self = self;
-	store_read(account->domain->store, &photo_get, account->jid->bare, &owner, photo_loaded, loading);
+	store_read(account->domain->store, &photo_get, account->jid->bare, &owner, photo_loaded,
+		   loading);
 	return LATER;
 }
 
@@ -147,10 +149,11 @@ card_loaded(void *held, enum stored result, const struct rows *rows)
 		return;
 	}
 	if (rows->count > 0)
-		card = element_parse(iq->arena, ROW(rows, 0)[0].bytes, ROW(rows, 0)[0].length, NULL);
+		card = element_parse(iq->arena, ROW(rows, 0)[0].bytes, ROW(rows, 0)[0].length,
+				     NULL);
 	if (card != NULL)
 		(void)iq_result(iq, card);
-	else if (jid_equal_bare(&iq->from, &iq->to))	/* §3.1: one's own is empty */
+	else if (jid_equal_bare(&iq->from, &iq->to)) /* §3.1: one's own is empty */
 		(void)iq_result(iq, element_new(iq->arena, NS_VCARD, "vCard"));
 	else
 		(void)iq_error(iq, ITEM_NOT_FOUND, NULL);
@@ -162,8 +165,17 @@ on_get(void *self, struct iq *iq)
 	struct value owner = text_value(iq->account->jid->bare);
 
 	(void)self;
-	store_read(iq->domain->store, &card_get, iq->account->jid->bare, &owner, card_loaded, iq_hold(iq));
+	store_read(iq->domain->store, &card_get, iq->account->jid->bare, &owner, card_loaded,
+		   iq_hold(iq));
 	return LATER;
+}
+
+/* The hash went into memory before the card was kept. */
+static void
+card_stored(struct iq *iq, enum stored result)
+{
+	if (result != STORE_OK)
+		account_reload(iq->account);
 }
 
 static enum outcome
@@ -174,14 +186,16 @@ on_set(void *self, struct iq *iq)
 	const char *photo = photo_hash(iq->arena, iq->query);
 	struct batch *batch;
 
+	if (!jid_equal_bare(&iq->from, iq->account->jid))
+		return iq_error(iq, FORBIDDEN, "that is somebody else's card");
 	if ((int64_t)strlen(text) > vcard->card_max)
 		return iq_error(iq, NOT_ACCEPTABLE, "that card is larger than is kept here");
 	remember(iq->account, self, photo);
 	batch = batch_new(iq->domain->store, iq->account->jid->bare);
 	batch_add(batch, &card_put,
-	          (struct value[]){ text_value(iq->account->jid->bare), text_value(text),
-	                            text_value(photo) });
-	return iq_result_after(iq, batch, NULL, NULL);
+		  (struct value[]) { text_value(iq->account->jid->bare), text_value(text),
+				     text_value(photo) });
+	return iq_result_after(iq, batch, NULL, card_stored);
 }
 
 static const struct option options[] = {
@@ -191,7 +205,7 @@ static const struct option options[] = {
 
 static const struct iq_rule iqs[] = {
 	{ IQ_GET, TO_ACCOUNT, NS_VCARD, "vCard", on_get },
-	{ IQ_SET, TO_SELF, NS_VCARD, "vCard", on_set },
+	{ IQ_SET, TO_ACCOUNT, NS_VCARD, "vCard", on_set },
 	{ 0 },
 };
 
