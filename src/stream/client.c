@@ -84,14 +84,18 @@ offer_starttls(struct arena *arena, struct element *features)
 		element_add(arena, starttls, NULL, "required");
 }
 
+/* XEP-0478 §4: a stranger has less than who has logged in. */
 static void
-offer_limits(struct arena *arena, struct element *features)
+offer_limits(struct arena *arena, struct element *features, bool admitted)
 {
 	const struct stream_settings *settings = stream_settings();
 	struct element *limits = element_add(arena, features, NS_STREAM_LIMITS, "limits");
+	int64_t most = settings->stanza_bytes;
 
+	if (!admitted && settings->login_bytes < most)
+		most = settings->login_bytes;
 	element_add_text(arena, limits, NULL, "max-bytes",
-			 arena_format(arena, "%lld", (long long)settings->stanza_bytes));
+			 arena_format(arena, "%lld", (long long)most));
 	if (settings->keepalive > 0)
 		element_add_text(arena, limits, NULL, "idle-seconds",
 				 arena_format(arena, "%lld",
@@ -136,7 +140,7 @@ client_say_features(struct client_stream *client)
 		sasl_add_features(stream, arena, features.element);
 	}
 	if (stream->state != OPENED || sasl_is_offered(stream)) {
-		offer_limits(arena, features.element);
+		offer_limits(arena, features.element, features.admitted);
 		FACTS(stream->domain, features_offering, &features);
 	}
 	stream_say_features(stream, features.element);
