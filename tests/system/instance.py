@@ -158,7 +158,7 @@ class Client:
         self.hear_one("<success", "<failure")
         self.heard = ""
         self.say(self.header)
-        self.hear("</stream:features>")
+        self.features = self.hear("</stream:features>")
         self.heard = ""
         self.say("<iq type='set' id='bind'><bind xmlns='urn:ietf:params:xml:ns:xmpp-bind'>"
                  "<resource>%s</resource></bind></iq>" % resource)
