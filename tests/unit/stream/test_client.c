@@ -244,9 +244,19 @@ starttls_leads_to_mechanisms(void **state)
 		   "<channel-binding type='tls-exporter'/>"
 		   "<channel-binding type='tls-server-end-point'/>",
 		   __LINE__);
-	assert_has(answer, "<max-bytes>262144</max-bytes>", __LINE__);
+	assert_has(answer, "<max-bytes>65536</max-bytes>", __LINE__);
 	assert_has(answer, "<offered xmlns='urn:example:module'/>", __LINE__);
 	assert_lacks(answer, "<starttls");
+}
+
+static void
+after_the_login_the_limit_is_a_stanzas(void **state)
+{
+	(void)state;
+	stage_secured_client();
+	hears_plain("juliet", "secret");
+	hears(STAGE_HEADER);
+	ASSERT_SAID("<max-bytes>262144</max-bytes>");
 }
 
 static void
@@ -1051,6 +1061,7 @@ main(void)
 		TEST(bad_headers_get_a_header_and_an_error),
 		TEST(a_later_version_is_as_good_as_ours),
 		TEST(starttls_leads_to_mechanisms),
+		TEST(after_the_login_the_limit_is_a_stanzas),
 		TEST(without_channel_binding_there_is_no_plus),
 		TEST(bytes_in_the_clear_behind_starttls_end_the_stream),
 		TEST(direct_tls_begins_with_the_handshake),
