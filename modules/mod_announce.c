@@ -128,5 +128,7 @@ static const struct command commands[] = {
 MODULE = {
 	.name = "announce",
 	.about = "Announcements to users who are online (XEP-0133)",
+	.help = "Who is offline does not hear it, and it is not kept. Admins can announce "
+		"from their clients, too, with the module adhoc.",
 	.commands = commands,
 };

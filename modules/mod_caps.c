@@ -359,7 +359,7 @@ stop(void *self)
 
 static const struct option options[] = {
 	OPTION_SIZE(struct capable, memory, 1000000, 10000, 1000000000,
-		    "how many bytes of clients' features are kept in memory, a shard"),
+		    "how many bytes of clients' features each shard keeps in memory"),
 	OPTION_NUMBER(struct capable, hashes_max, 5000, 100, 1000000,
 		      "how many clients' hashes are kept in the store; the oldest go first"),
 	{ 0 },

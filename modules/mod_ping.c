@@ -22,6 +22,7 @@ static const struct iq_rule iqs[] = {
 MODULE = {
 	.name = "ping",
 	.about = "XMPP Ping (XEP-0199)",
+	.help = "Clients ask in this way whether their connection still stands.",
 	.features = NAMES(NS_PING),
 	.account_features = NAMES(NS_PING),
 	.iqs = iqs,

@@ -178,6 +178,8 @@ static const struct keep keeps[] = {
 MODULE = {
 	.name = "private",
 	.about = "Private XML Storage (XEP-0049)",
+	.help = "Clients keep bookmarks and settings here; nobody but the account itself "
+		"reads them.",
 	.features = NAMES(NS_PRIVATE),
 	.options = options,
 	.statements = STATEMENTS(&scrap_keys, &scraps_list, &scraps_erase),

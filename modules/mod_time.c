@@ -34,6 +34,7 @@ static const struct iq_rule iqs[] = {
 MODULE = {
 	.name = "time",
 	.about = "Entity Time (XEP-0202)",
+	.help = "Tells what time it is at the server, and in which time zone it is.",
 	.features = NAMES(NS_TIME),
 	.iqs = iqs,
 };

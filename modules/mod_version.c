@@ -43,6 +43,8 @@ static const struct iq_rule iqs[] = {
 MODULE = {
 	.name = "version",
 	.about = "Software Version (XEP-0092)",
+	.help = "A stranger who knows the version knows which faults to try; a server that "
+		"is not told to be quiet names it, and keeps the system to itself.",
 	.features = NAMES(NS_VERSION),
 	.options = options,
 	.iqs = iqs,

@@ -27,6 +27,8 @@ add_roff(struct text *out, const char *words)
 			text_add(out, "\\-");
 		else if (*words == '\'')
 			text_add(out, "\\(aq");
+		else if (*words == '"') /* in a macro's line they would disappear */
+			text_add(out, "\\(dq");
 		else if (*words == '`')
 			text_add(out, "\\(ga");
 		else if (*words == '^')
@@ -347,7 +349,7 @@ write_modules(struct text *out)
 		 "module's name sets its options:");
 	text_add(out, "\n.PP\n.EX\ndomain \"capulet.example\" {\n"
 		      "\tdisabled_modules = { \"last\" }\n"
-		      "\toffline { }\n}\n.EE\n.SH MODULES\n");
+		      "\toffline {\n\t\tmessages_max = 200\n\t}\n}\n.EE\n.SH MODULES\n");
 	for (const struct module *m = loader_next(NULL); m != NULL; m = loader_next(m))
 		write_module(out, m);
 	add_see_also(out, "stentor-modules.7");
