@@ -108,7 +108,9 @@ static struct {
 	char why[8192];
 } stage;
 
-static _Noreturn void
+static _Noreturn void fails(const char *format, ...) __attribute__((format(printf, 1, 2)));
+
+static void
 fails(const char *format, ...)
 {
 	va_list args;
