@@ -20,7 +20,7 @@
 #include <string.h>
 
 #define IDLE_MS  SECONDS(60) /* how long a cold account stays in memory */
-#define AGAIN_MS SECONDS(1)		/* between tries while the store is down */
+#define AGAIN_MS SECONDS(1)  /* between tries while the store is down */
 #define LANE_MAX 10000
 
 static void account_read(void *ctx, enum stored result, const struct rows *rows);
@@ -71,32 +71,59 @@ account_new(struct domain *domain, const struct jid *who)
 	return account;
 }
 
+void *
+corner_find(const struct corner *corners, unsigned count, const void *self)
+{
+	for (unsigned i = 0; i < count; i++)
+		if (corners[i].self == self)
+			return corners[i].bytes;
+	return NULL;
+}
+
 static void
 corners_make(struct account *account)
 {
+	struct instance **instances = account->domain->instances;
+	unsigned count = 0;
+
+	for (struct instance **i = instances; *i != NULL; i++)
+		count += (*i)->module->account_size > 0;
+	account->stale = false;
+	account->corner_count = count;
+	account->corners = count > 0 ? zalloc(count * sizeof *account->corners) : NULL;
+	for (struct instance **i = instances; *i != NULL; i++)
+		if ((*i)->module->account_size > 0)
+			account->corners[--count] =
+				(struct corner) { (*i)->self, zalloc((*i)->module->account_size) };
+}
+
+/* What the modules of now own in the corners they have; a module that has been stopped while
+ * the account was loading cannot be asked any more. */
+static void
+tell_unloading(struct account *account)
+{
 	struct domain *domain = account->domain;
 
-	if (domain->account_corners == 0)
-		return;
-	account->corners = zalloc(domain->account_corners * sizeof *account->corners);
-	for (struct instance **i = domain->instances; *i != NULL; i++)
-		if ((*i)->account_corner > 0)
-			account->corners[(*i)->account_corner - 1] =
-				zalloc((*i)->module->account_size);
+	for (unsigned i = 0; i < domain->hook_counts[HOOK_account_unloading]; i++) {
+		const struct hooked *hooked = &domain->hooks[HOOK_account_unloading][i];
+
+		if (hooked->instance->module->account_size == 0 ||
+		    corner_find(account->corners, account->corner_count, hooked->self) != NULL)
+			hooked->fn.account_unloading(hooked->self, account);
+	}
 }
 
 void
 account_corners_free(struct account *account)
 {
-	struct domain *domain = account->domain;
-
 	if (account->corners == NULL)
 		return;
-	FACTS(domain, account_unloading, account);
-	for (unsigned i = 0; i < domain->account_corners; i++)
-		free(account->corners[i]);
+	tell_unloading(account);
+	for (unsigned i = 0; i < account->corner_count; i++)
+		free(account->corners[i].bytes);
 	free(account->corners);
 	account->corners = NULL;
+	account->corner_count = 0;
 }
 
 /* Out of the table, so that the next who asks loads it anew. */
@@ -143,7 +170,7 @@ read_again(void *arg)
 	struct value owner = text_value(account->jid->bare);
 
 	store_read(account->domain->store, &account_load, account->jid->bare, &owner, account_read,
-	           account);
+		   account);
 }
 
 static void
@@ -194,10 +221,16 @@ loading_walk(struct account *account)
 void
 account_resume(struct account *account, enum outcome outcome)
 {
-	if (outcome == DONE)
+	if (outcome == DONE) {
 		account_settle(account, ACCOUNT_UNKNOWN);
-	else
-		loading_walk(account);
+		return;
+	}
+	if (account->stale) { /* other modules than those that were asked */
+		account_corners_free(account);
+		corners_make(account);
+		account->hook = 0;
+	}
+	loading_walk(account);
 }
 
 /* Ends loading; drops the store's hold. */
@@ -311,13 +344,7 @@ account_shows_presence_to(const struct account *account, const struct jid *who)
 void *
 account_corner(const struct account *account, const void *self)
 {
-	const struct instance *const *instances =
-		(const struct instance *const *)account->domain->instances;
-
-	for (; *instances != NULL; instances++)
-		if ((*instances)->self == self)
-			return account->corners[(*instances)->account_corner - 1];
-	must(!"a module of this account's domain");
+	return corner_find(account->corners, account->corner_count, self);
 }
 
 /* --- the lane --- */
@@ -409,7 +436,8 @@ account_arrive(struct domain *domain, struct stanza *stanza)
 		account = account_bring(domain, &stanza->to);
 	}
 	if (account->lane_count >= LANE_MAX) {
-		router_bounce(stanza, RESOURCE_CONSTRAINT, NULL, "too much waits for this account", NULL);
+		router_bounce(stanza, RESOURCE_CONSTRAINT, NULL, "too much waits for this account",
+			      NULL);
 		stanza_drop(stanza);
 		return;
 	}

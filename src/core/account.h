@@ -20,6 +20,8 @@
 #include "core/stanza.h"
 #include "loop/timer.h"
 
+struct corner;
+
 enum account_state {
 	ACCOUNT_LOADING,
 	ACCOUNT_READY,
@@ -47,9 +49,11 @@ struct account {
 	uint16_t hook; /* account_loading: which comes next */
 	bool draining;
 	bool forgotten; /* out of the table: a removed or reloaded account */
-	bool paused;			/* its sessions are not read */
+	bool paused;    /* its sessions are not read */
 	struct timer idle, again;
-	void **corners;
+	struct corner *corners;
+	unsigned corner_count;
+	bool stale; /* modules have changed while one of them held account_loading */
 };
 
 typedef void account_ready_fn(void *ctx, struct account *account);
@@ -71,6 +75,9 @@ PUBLIC void account_drop(struct account *account);
 PUBLIC bool account_is_online(const struct account *account); /* an available session */
 /* May `who` see presence (subscription from or both, or the account itself)? */
 PUBLIC bool account_shows_presence_to(const struct account *account, const struct jid *who);
+/* A module's own bytes in each account, `account_size` of its declaration.  Never NULL where
+ * something arrives or is asked; NULL while the account is loaded anew (a session may leave
+ * then), and in a step that comes when the module has been stopped. */
 PUBLIC void *account_corner(const struct account *account, const void *self);
 
 /* Arrivals wait until as many releases; release may run waiting stanzas at once. */

@@ -19,9 +19,14 @@ struct instance {          /* of a module, for one domain and shard */
 	struct list place; /* among the retired */
 	const struct module *module;
 	struct domain *domain;
-	unsigned account_corner, session_corner; /* index + 1; 0: none */
-	unsigned session_corner_before;          /* while modules change */
 	void *self;
+};
+
+/* A module's own bytes in an account or session; found by `self`, since modules come and go
+ * while accounts stay. */
+struct corner {
+	const void *self;
+	void *bytes;
 };
 
 struct hooked {
@@ -53,7 +58,6 @@ struct domain {
 	struct hooked *hooks[HOOK_COUNT];
 	uint16_t hook_counts[HOOK_COUNT];
 	struct table rules;
-	unsigned account_corners, session_corners, session_corners_before;
 	struct list place; /* among the ended */
 	bool unwanted;     /* while a configuration is applied */
 };

@@ -51,6 +51,7 @@ void account_head_done(struct account *account); /* the lane's head has been dea
 
 /* --- session.c --- */
 struct session *session_most_available(struct account *account);
+void session_corners_make(struct session *session); /* anew, when modules have changed */
 void session_set_presence(struct session *session, struct arena *arena, struct element *presence,
 			  int8_t priority);
 
@@ -69,6 +70,7 @@ void iq_session_gone(struct session *session);
 extern const struct iq_rule roster_rules[];
 
 /* --- account.c, for a change of modules --- */
+void *corner_find(const struct corner *corners, unsigned count, const void *self);
 void account_corners_free(struct account *account);
 void account_load_anew(struct account *account);
 

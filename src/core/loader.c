@@ -20,7 +20,7 @@
 #define MODULES_MAX 128
 
 const char *const loader_defaults[] = {
-	"disco",   "caps",     "ping",    "version",  "time",  "last",  "vcard",
+	"disco",   "caps",     "ping",    "version",  "time",  "last",     "vcard",
 	"private", "register", "offline", "blocking", "adhoc", "announce", NULL,
 };
 
@@ -447,7 +447,7 @@ hook_add(struct domain *domain, struct instance *instance, const struct hook *ho
 	domain->hooks[hook->name] = list;
 }
 
-/* Hooks, rules and corners from the instances there are. */
+/* Hooks and rules from the instances there are. */
 static void
 put_together(struct domain *domain)
 {
@@ -457,47 +457,17 @@ put_together(struct domain *domain)
 		domain->hook_counts[i] = 0;
 	}
 	rules_free(domain);
-	domain->account_corners = domain->session_corners = 0;
 	for (const struct iq_rule *rule = roster_rules; rule->fn != NULL; rule++)
 		rule_add(domain, NULL, rule);
 	for (struct instance **i = domain->instances; *i != NULL; i++) {
 		const struct module *module = (*i)->module;
 
-		(*i)->account_corner = module->account_size > 0 ? ++domain->account_corners : 0;
-		(*i)->session_corner = module->session_size > 0 ? ++domain->session_corners : 0;
 		for (const struct hook *hook = module->hooks; hook != NULL && hook->used; hook++)
 			hook_add(domain, *i, hook);
 		for (const struct iq_rule *rule = module->iqs; rule != NULL && rule->fn != NULL;
 		     rule++)
 			rule_add(domain, *i, rule);
 	}
-}
-
-static void
-session_corners_anew(struct session *session, struct instance **before)
-{
-	struct domain *domain = session->account->domain;
-	void **corners = zalloc((domain->session_corners + 1) * sizeof *corners);
-
-	for (struct instance **i = domain->instances; *i != NULL; i++) {
-		unsigned now = (*i)->session_corner, was = 0;
-
-		if (now == 0)
-			continue;
-		for (struct instance **old = before; *old != NULL; old++)
-			if (*old == *i)
-				was = (*i)->session_corner_before;
-		if (was > 0) {
-			corners[now - 1] = session->corners[was - 1];
-			session->corners[was - 1] = NULL;
-		} else {
-			corners[now - 1] = zalloc((*i)->module->session_size);
-		}
-	}
-	for (unsigned i = 0; i < domain->session_corners_before; i++)
-		free(session->corners[i]);
-	free(session->corners);
-	session->corners = corners;
 }
 
 static struct instance *
@@ -547,9 +517,6 @@ modules_change(struct domain *domain, const struct conf_section *section,
 	while ((account = account_next(account)) != NULL)
 		if (account->domain == domain && account->state == ACCOUNT_READY)
 			account_corners_free(account);
-	domain->session_corners_before = domain->session_corners;
-	for (struct instance **i = before; i != NULL && *i != NULL; i++)
-		(*i)->session_corner_before = (*i)->session_corner;
 
 	while (modules[count] != NULL)
 		count++;
@@ -587,11 +554,14 @@ modules_change(struct domain *domain, const struct conf_section *section,
 	while ((account = account_next(account)) != NULL) {
 		struct session *session;
 
-		if (account->domain != domain || account->state != ACCOUNT_READY)
+		if (account->domain != domain)
 			continue;
 		LIST_EACH (&account->sessions, session, struct session, place)
-			session_corners_anew(session, before);
-		account_load_anew(account);
+			session_corners_make(session);
+		if (account->state == ACCOUNT_READY)
+			account_load_anew(account);
+		else
+			account->stale = true;
 	}
 	free(before);
 	return good;

@@ -47,8 +47,8 @@ session_drop(struct session *session)
 	if (--session->holds > 0)
 		return;
 	must(session->gone);
-	for (unsigned i = 0; i < account->domain->session_corners; i++)
-		free(session->corners[i]);
+	for (unsigned i = 0; i < session->corner_count; i++)
+		free(session->corners[i].bytes);
 	free(session->corners);
 	free(session->presence);
 	free(session->jid);
@@ -66,28 +66,39 @@ session_is_last(const struct session *session)
 void *
 session_corner(struct session *session, const void *self)
 {
-	struct instance **instance;
-
-	for (instance = session->account->domain->instances; *instance != NULL; instance++)
-		if ((*instance)->self == self)
-			return session->corners[(*instance)->session_corner - 1];
-	must(!"a module of this session's domain");
+	return corner_find(session->corners, session->corner_count, self);
 }
 
 /* --- binding --- */
 
-static void
-make_corners(struct session *session)
+/* Those it has stay with their modules. */
+void
+session_corners_make(struct session *session)
 {
-	struct domain *domain = session->account->domain;
+	struct instance **instances = session->account->domain->instances;
+	struct corner *corners;
+	unsigned count = 0;
 
-	if (domain->session_corners == 0)
-		return;
-	session->corners = zalloc(domain->session_corners * sizeof *session->corners);
-	for (struct instance **i = domain->instances; *i != NULL; i++)
-		if ((*i)->session_corner > 0)
-			session->corners[(*i)->session_corner - 1] =
-				zalloc((*i)->module->session_size);
+	for (struct instance **i = instances; *i != NULL; i++)
+		count += (*i)->module->session_size > 0;
+	corners = count > 0 ? zalloc(count * sizeof *corners) : NULL;
+	count = 0;
+	for (struct instance **i = instances; *i != NULL; i++) {
+		void *bytes;
+
+		if ((*i)->module->session_size == 0)
+			continue;
+		bytes = session_corner(session, (*i)->self);
+		if (bytes == NULL)
+			bytes = zalloc((*i)->module->session_size);
+		corners[count++] = (struct corner) { (*i)->self, bytes };
+	}
+	for (unsigned i = 0; i < session->corner_count; i++)
+		if (corner_find(corners, count, session->corners[i].self) == NULL)
+			free(session->corners[i].bytes);
+	free(session->corners);
+	session->corners = corners;
+	session->corner_count = count;
 }
 
 struct session *
@@ -117,7 +128,7 @@ session_bind(struct account *account, const char *resource, const struct carrier
 	session->carrier = carrier;
 	session->carried = carried;
 	session->holds = 1; /* the account's */
-	make_corners(session);
+	session_corners_make(session);
 	list_append(&account->sessions, &session->place);
 	account->session_count++;
 	FACTS(account->domain, session_bound, session);

@@ -36,6 +36,7 @@ struct carrier {
 	size_t (*unsent)(void *carried);
 };
 
+struct corner;
 struct directed;
 
 struct session {
@@ -45,16 +46,17 @@ struct session {
 	bool available;
 	bool interested; /* has asked for the roster (RFC 6121 §2.2) */
 	int8_t priority;
-	int64_t since;                  /* seconds since 1970 */
+	int64_t since;            /* seconds since 1970 */
 	struct element *presence; /* its last available presence; NULL */
 	struct log_scope log;
 
 	/* core's own */
-	struct list place; /* account->sessions, oldest first */
+	struct list place;      /* account->sessions, oldest first */
 	struct table *directed; /* to whom presence was sent directly; NULL: nobody */
 	const struct carrier *carrier;
 	void *carried; /* NULL: nobody carries it now */
-	void **corners;
+	struct corner *corners;
+	unsigned corner_count;
 	uint32_t holds;
 	bool gone;
 };
@@ -65,7 +67,8 @@ PUBLIC struct session *session_hold(struct session *session);
 PUBLIC void session_drop(struct session *session);
 PUBLIC bool
 session_is_last(const struct session *session); /* in session_left: nobody else is there */
-/* A module's own bytes in each session, `session_size` of its declaration. */
+/* A module's own bytes in each session, `session_size` of its declaration.  NULL only in a step
+ * that comes when the module has been stopped. */
 PUBLIC void *session_corner(struct session *session, const void *self);
 
 /* Says an element of ours; `to` and `from` are as it has them.  Harmless on a session
