@@ -98,7 +98,7 @@ blocks(void *self, const struct account *account, const struct jid *who)
 {
 	const struct blocklist *list = account_corner(account, self);
 
-	if (list->entries.count == 0 || jid_equal_bare(who, account->jid))
+	if (list == NULL || list->entries.count == 0 || jid_equal_bare(who, account->jid))
 		return false;
 	if (who->local == NULL && strcmp(who->domain, account->domain->name) == 0)
 		return false;
@@ -309,7 +309,6 @@ change_stored(void *held, enum stored result)
 {
 	struct change *change = held;
 	struct iq *iq = change->iq;
-	struct instance *instance = domain_instance(iq->domain, "blocking");
 	struct jid named;
 
 	if (result != STORE_OK) {
@@ -317,8 +316,8 @@ change_stored(void *held, enum stored result)
 		(void)iq_error(iq, INTERNAL_SERVER_ERROR, "it cannot be stored now");
 		return;
 	}
-	if (instance != NULL && instance->self == change->self &&
-	    iq->account->state == ACCOUNT_READY) {
+	/* Without a corner: the account is loaded anew, or the module was stopped. */
+	if (account_corner(iq->account, change->self) != NULL) {
 		for (const char **name = change->names; *name != NULL; name++)
 			if (jid_parse(&named, iq->arena, *name, NULL))
 				show(change, &named);

@@ -213,7 +213,7 @@ flush_start(struct offline *offline, struct session *session)
 	struct queue *queue = account_corner(session->account, offline);
 	struct flush *flush;
 
-	if (queue->flushing || queue->count == 0)
+	if (queue == NULL || queue->flushing || queue->count == 0)
 		return;
 	queue->flushing = true;
 	flush = zalloc(sizeof *flush);
@@ -269,14 +269,15 @@ flush_answered(void *held, const struct stanza *answer)
 {
 	struct flush *flush = held;
 	const char *owner = flush->account->jid->bare;
-	struct queue *queue;
+	struct queue *queue = account_corner(flush->account, flush->offline);
 	struct batch *batch;
 
 	/* An error is an answer too: the client has read as far as our question. */
-	if (answer != NULL && flush->account->state == ACCOUNT_READY) {
-		queue = account_corner(flush->account, flush->offline);
-		queue->count -= flush->count;
-		queue->bytes -= flush->bytes;
+	if (answer != NULL) {
+		if (queue != NULL) {
+			queue->count -= flush->count;
+			queue->bytes -= flush->bytes;
+		}
 		batch = batch_new(flush->account->domain->store, owner);
 		batch_add(batch, &message_delete,
 			  (struct value[]) { text_value(owner), INTEGER_VALUE(flush->cursor) });
@@ -291,10 +292,9 @@ flush_end(struct flush *flush)
 	struct account *account = flush->account;
 	struct offline *offline = flush->offline;
 	struct session *gone = flush->session, *other = NULL, *session;
+	struct queue *queue = account_corner(account, offline);
 
-	if (account->state == ACCOUNT_READY) {
-		struct queue *queue = account_corner(account, offline);
-
+	if (queue != NULL) { /* NULL: the module was stopped meanwhile */
 		queue->flushing = false;
 		LIST_EACH (&account->sessions, session, struct session, place)
 			if (session != gone && session->available && session->priority >= 0)

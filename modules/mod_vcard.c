@@ -129,7 +129,8 @@ on_stamping(void *self, struct session *session, struct arena *arena, struct ele
 	const struct card *card = account_corner(session->account, self);
 	struct element *update = element_child(presence, NS_VCARD_UPDATE, "x");
 
-	if (card->photo == NULL || (update != NULL && element_first(update) != NULL))
+	if (card == NULL || card->photo == NULL ||
+	    (update != NULL && element_first(update) != NULL))
 		return;
 	if (update == NULL)
 		update = element_add(arena, presence, NS_VCARD_UPDATE, "x");
