@@ -457,6 +457,7 @@ static const struct hook hooks[] = {
 };
 
 MODULE = {
+	.api = MODULE_API,
 	.name = "adhoc",
 	.about = "Ad-Hoc Commands for the domain's admins (XEP-0050, XEP-0133)",
 	.help = "Who is named by the domain's option \"admins\" finds these commands in the menu "

@@ -126,6 +126,7 @@ static const struct command commands[] = {
 };
 
 MODULE = {
+	.api = MODULE_API,
 	.name = "announce",
 	.about = "Announcements to users who are online (XEP-0133)",
 	.help = "Who is offline does not hear it, and it is not kept. Admins can announce "

@@ -453,6 +453,7 @@ static const struct keep keeps[] = {
 };
 
 MODULE = {
+	.api = MODULE_API,
 	.name = "blocking",
 	.about = "Blocking Command (XEP-0191)",
 	.help = "Who is blocked gets the answers of somebody who is not there, and hears nothing "

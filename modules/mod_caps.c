@@ -374,6 +374,7 @@ static const struct hook hooks[] = {
 };
 
 MODULE = {
+	.api = MODULE_API,
 	.name = "caps",
 	.about = "Entity Capabilities (XEP-0115)",
 	.help = "Clients learn with the first words of their connection whether the server can do "

@@ -170,6 +170,7 @@ static const struct keep keeps[] = {
 };
 
 MODULE = {
+	.api = MODULE_API,
 	.name = "last",
 	.about = "Last Activity (XEP-0012)",
 	.help = "Contacts who may see whether somebody is online may ask since when they "

@@ -340,6 +340,7 @@ static const struct keep keeps[] = {
 };
 
 MODULE = {
+	.api = MODULE_API,
 	.name = "offline",
 	.about = "Offline Messages (XEP-0160)",
 	.help = "A message for somebody who is not there is kept and delivered with the "

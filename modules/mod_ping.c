@@ -20,6 +20,7 @@ static const struct iq_rule iqs[] = {
 };
 
 MODULE = {
+	.api = MODULE_API,
 	.name = "ping",
 	.about = "XMPP Ping (XEP-0199)",
 	.help = "Clients ask in this way whether their connection still stands.",

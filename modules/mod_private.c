@@ -176,6 +176,7 @@ static const struct keep keeps[] = {
 };
 
 MODULE = {
+	.api = MODULE_API,
 	.name = "private",
 	.about = "Private XML Storage (XEP-0049)",
 	.help = "Clients keep bookmarks and settings here; nobody but the account itself "

@@ -435,6 +435,7 @@ static const struct hook hooks[] = {
 };
 
 MODULE = {
+	.api = MODULE_API,
 	.name = "register",
 	.about = "In-Band Registration (XEP-0077)",
 	.help = "Whether strangers may make accounts is said by the domain's option "

@@ -32,6 +32,7 @@ static const struct iq_rule iqs[] = {
 };
 
 MODULE = {
+	.api = MODULE_API,
 	.name = "time",
 	.about = "Entity Time (XEP-0202)",
 	.help = "Tells what time it is at the server, and in which time zone it is.",

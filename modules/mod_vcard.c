@@ -223,6 +223,7 @@ static const struct keep keeps[] = {
 };
 
 MODULE = {
+	.api = MODULE_API,
 	.name = "vcard",
 	.about = "vCard and its photo's hash in presence (XEP-0054, XEP-0153)",
 	.help = "An account's public card; anybody may read it. Where a client does not say "

@@ -5,7 +5,7 @@
  * A module is one file that tells one XEP (modules/mod_ping.c, modules/mod_last.c are the
  * examples), or a folder when the XEP is a novel.  It ends with a declaration,
  *
- *	MODULE = { .name = "ping", ... };
+ *	MODULE = { .api = MODULE_API, .name = "ping", ... };
  *
  * whose fields are explained in core/declare.h.  This is how a module meets the server:
  *

@@ -48,7 +48,7 @@ struct metric {
 };
 
 struct module {
-	unsigned api;                        /* MODULE_API: set by MODULE */
+	unsigned api;                        /* MODULE_API */
 	const char *name, *about;            /* "last", "Last Activity (XEP-0012)" */
 	const char *help;                    /* a paragraph for the manual; NULL */
 	const char *const *needs;            /* modules that must be there first */

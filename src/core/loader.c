@@ -74,7 +74,7 @@ by_name(const void *a, const void *b)
 static bool
 take(const struct module *module, void *handle, const char *path, struct err *err)
 {
-	if (module->api != 0 && module->api != MODULE_API)
+	if (module->api != MODULE_API)
 		return err_fail(err, ERR_REFUSED,
 				"module \"%s\" was built for interface %u, this is %u: build it "
 				"anew",

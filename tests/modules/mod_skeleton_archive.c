@@ -78,6 +78,7 @@ static const struct hook hooks[] = {
 };
 
 MODULE = {
+	.api = MODULE_API,
 	.name = "skeleton_archive",
 	.about = "The skeleton of an archive",
 	.iqs = iqs,

@@ -91,6 +91,7 @@ static const struct hook hooks[] = {
 };
 
 MODULE = {
+	.api = MODULE_API,
 	.name = "skeleton_carbons",
 	.about = "The skeleton of carbons",
 	.iqs = iqs,

@@ -36,6 +36,7 @@ static const struct host host = {
 };
 
 MODULE = {
+	.api = MODULE_API,
 	.name = "skeleton_component",
 	.about = "The skeleton of a component",
 	.host = &host,

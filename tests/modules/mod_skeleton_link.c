@@ -48,6 +48,7 @@ static const struct hook hooks[] = {
 };
 
 MODULE = {
+	.api = MODULE_API,
 	.name = "skeleton_link",
 	.about = "The skeleton of links to other servers",
 	.hooks = hooks,

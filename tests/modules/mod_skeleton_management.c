@@ -123,6 +123,7 @@ static const struct hook hooks[] = {
 };
 
 MODULE = {
+	.api = MODULE_API,
 	.name = "skeleton_management",
 	.about = "The skeleton of stream management",
 	.elements = elements,

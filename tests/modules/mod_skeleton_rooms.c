@@ -115,6 +115,7 @@ static const struct host host = {
 };
 
 MODULE = {
+	.api = MODULE_API,
 	.name = "skeleton_rooms",
 	.about = "The skeleton of rooms",
 	.host = &host,

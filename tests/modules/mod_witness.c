@@ -103,6 +103,7 @@ static const struct hook hooks[] = {
 };
 
 MODULE = {
+	.api = MODULE_API,
 	.name = "witness",
 	.about = "For tests: sees what arrives, and in which order",
 	.options = options,
