@@ -93,24 +93,24 @@ static void
 tell_contacts(struct disco *disco)
 {
 	const char *const *address = disco->domain->settings->contact_addresses;
-	struct element *form, *field = NULL;
-	const char *last = "";
+	struct element *form;
 
 	if (address == NULL || *address == NULL)
 		return;
 	form = form_new(disco->arena, "result", "http://jabber.org/network/serverinfo");
 	for (; *address != NULL; address++) {
 		const char *colon = strchr(*address, ':');
+		struct element *field;
 		const char *kind;
 
 		if (colon == NULL)
 			continue;
 		kind = arena_format(disco->arena, "%.*s-addresses", (int)(colon - *address),
 				    *address);
-		if (field == NULL || strcmp(kind, last) != 0)
+		field = form_field(form, kind);
+		if (field == NULL)
 			field = form_add(disco->arena, form, kind, "list-multi", NULL, NULL);
 		element_add_text(disco->arena, field, NULL, "value", colon + 1);
-		last = kind;
 	}
 	element_put(disco->query, form);
 }
@@ -140,6 +140,7 @@ static const struct hook hooks[] = {
 };
 
 MODULE = {
+	.api = MODULE_API,
 	.name = "disco",
 	.about = "Service Discovery (XEP-0030, XEP-0128, XEP-0157)",
 	.help = "Tells who asks what the domain can do, which services belong to it, and "

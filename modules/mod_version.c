@@ -2,8 +2,8 @@
 /*
  * mod_version -- XEP-0092: which software is this?
  *
- * The version and the operating system are told only if the admin wants it: a stranger
- * who knows them knows where to push.
+ * A stranger who knows the version knows where to push, so the admin can keep it back; the
+ * operating system is told only if the admin wants it (§5).
  */
 #include <sys/utsname.h>
 
@@ -41,6 +41,7 @@ static const struct iq_rule iqs[] = {
 };
 
 MODULE = {
+	.api = MODULE_API,
 	.name = "version",
 	.about = "Software Version (XEP-0092)",
 	.help = "A stranger who knows the version knows which faults to try; a server that "
