@@ -89,10 +89,25 @@ may_show(struct account *account, const struct jid *contact)
 	return true;
 }
 
-static bool
-contact_jid(struct jid *jid, struct arena *arena, const struct contact *contact)
+/* The contacts who may see the account (`from`), or whom it may see; NULL-terminated.  What
+ * is sent to one of them may come back at once and change the roster, so it is not walked
+ * meanwhile. */
+static const struct jid **
+contacts_of(struct account *account, struct arena *arena, bool from)
 {
-	return jid_parse(jid, arena, contact->jid, NULL);
+	const struct jid **list = arena_alloc(arena, (account->roster->count + 1) * sizeof *list);
+	const struct contact *contact = NULL;
+	size_t count = 0;
+
+	while ((contact = roster_next(account->roster, contact)) != NULL) {
+		struct jid *jid = NEW(arena, struct jid);
+
+		if ((from ? subscription_is_from(contact->subscription)
+			  : subscription_is_to(contact->subscription)) &&
+		    jid_parse(jid, arena, contact->jid, NULL) && may_show(account, jid))
+			list[count++] = jid;
+	}
+	return list;
 }
 
 static void
@@ -100,14 +115,11 @@ broadcast(struct session *session, const struct element *presence, struct stanza
 {
 	struct account *account = session->account;
 	struct arena *arena = arena_new();
-	const struct contact *contact = NULL;
-	struct jid to;
+	const struct jid **to = contacts_of(account, arena, true);
 
 	tell_own(account, presence, session->jid);
-	while ((contact = roster_next(account->roster, contact)) != NULL)
-		if (subscription_is_from(contact->subscription) &&
-		    contact_jid(&to, arena, contact) && may_show(account, &to))
-			send_copy(presence, session->jid, &to, stanza);
+	for (; *to != NULL; to++)
+		send_copy(presence, session->jid, *to, stanza);
 	arena_drop(arena);
 }
 
@@ -134,15 +146,11 @@ read_priority(int8_t *priority, const struct element *presence, struct arena *ar
 static void
 probe_contacts(struct session *session)
 {
-	struct account *account = session->account;
 	struct arena *arena = arena_new();
-	const struct contact *contact = NULL;
-	struct jid to;
+	const struct jid **to = contacts_of(session->account, arena, false);
 
-	while ((contact = roster_next(account->roster, contact)) != NULL)
-		if (subscription_is_to(contact->subscription) &&
-		    contact_jid(&to, arena, contact) && may_show(account, &to))
-			send_presence(session->jid, &to, "probe");
+	for (; *to != NULL; to++)
+		send_presence(session->jid, *to, "probe");
 	arena_drop(arena);
 }
 
@@ -187,7 +195,8 @@ became_available(struct session *session, struct stanza *stanza)
 	int8_t priority;
 
 	if (!read_priority(&priority, stanza->element, stanza->arena)) {
-		router_bounce(stanza, BAD_REQUEST, NULL, "a priority is a number from -128 to 127", NULL);
+		router_bounce(stanza, BAD_REQUEST, NULL, "a priority is a number from -128 to 127",
+			      NULL);
 		return;
 	}
 	arena = arena_new();
@@ -405,8 +414,8 @@ presence_left(struct stanza *stanza)
 	if (stanza->addressed) {
 		if ((stanza->type == TYPE_AVAILABLE || stanza->type == TYPE_UNAVAILABLE) &&
 		    !direct(session, stanza)) {
-			router_bounce(stanza, RESOURCE_CONSTRAINT, NULL, "too many directed presences",
-				      NULL);
+			router_bounce(stanza, RESOURCE_CONSTRAINT, NULL,
+				      "too many directed presences", NULL);
 			stanza_drop(stanza);
 			return;
 		}
@@ -569,7 +578,7 @@ contact_end(struct account *account, const struct contact *contact)
 	struct subscription state = contact->subscription;
 	struct jid to;
 
-	if (contact_jid(&to, arena, contact)) {
+	if (jid_parse(&to, arena, contact->jid, NULL)) {
 		if (subscription_is_to(state) || state.pending_out)
 			send_presence(account->jid, &to, "unsubscribe");
 		if (subscription_is_from(state) || state.pending_in) {
