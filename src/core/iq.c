@@ -37,14 +37,13 @@ iq_drop(struct iq *iq)
 	struct stanza *stanza = iq->stanza;
 
 	must(iq->holds > 0);
+	if (iq->holds == 1 && !iq->answered) {
+		log_error(&iq->domain->log, "module \"%s\" left a query unanswered", iq->module);
+		(void)iq_error(iq, INTERNAL_SERVER_ERROR, NULL); /* gives this hold back */
+		return;
+	}
 	if (--iq->holds > 0)
 		return;
-	if (!iq->answered) {
-		log_error(&iq->domain->log, "module \"%s\" left a query unanswered", iq->module);
-		iq->holds = 1;
-		(void)iq_error(iq, INTERNAL_SERVER_ERROR, NULL);
-		iq->holds = 0;
-	}
 	if (iq->account != NULL)
 		account_drop(iq->account);
 	stanza_drop(stanza);
