@@ -703,9 +703,23 @@ stream_secure(struct stream *stream)
 	stream_wake(stream);
 }
 
+/* White space behind an element is no harm; some clients end their lines. */
+static bool
+is_white(const struct leftover *leftover)
+{
+	for (size_t i = leftover->start; i < leftover->end; i++)
+		if (strchr(" \t\r\n", leftover->bytes[i]) == NULL || leftover->bytes[i] == '\0')
+			return false;
+	return true;
+}
+
 static void
 secure(struct stream *stream)
 {
+	if (stream->leftover != NULL && is_white(stream->leftover)) {
+		free(stream->leftover);
+		stream->leftover = NULL;
+	}
 	if (stream->leftover != NULL) {
 		/* Somebody between us and the client may have written that. */
 		stream_abort(stream, "bytes in the clear behind <starttls/>");
