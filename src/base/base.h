@@ -12,13 +12,13 @@
 #include <stdint.h>
 
 /* Functions that modules may call; everything else is hidden by the linker. */
-#define PUBLIC __attribute__((visibility("default")))
+#define PUBLIC                    __attribute__((visibility("default")))
 
-#define COUNT(array) (sizeof(array) / sizeof((array)[0]))
+#define COUNT(array)              (sizeof(array) / sizeof((array)[0]))
 #define PRINTF_LIKE(words, first) __attribute__((format(printf, words, first)))
 
 /* The object around an embedded member. */
-#define CONTAINER(pointer, type, member) ((type *)((char *)(pointer) - offsetof(type, member)))
+#define CONTAINER(pointer, type, member) ((type *)((char *)(pointer)-offsetof(type, member)))
 
 /* States what must hold if our own code is right.  Stops the process with file,
  * line and a backtrace in every build; never to be used on what a peer can cause. */
@@ -26,7 +26,7 @@
 	((condition) ? (void)0 : must_failed(#condition, __FILE__, __LINE__, __func__))
 
 PUBLIC _Noreturn void must_failed(const char *condition, const char *file, int line,
-                                  const char *function);
+				  const char *function);
 
 /* `size` zeroed bytes from the heap; released with free(). */
 PUBLIC void *zalloc(size_t size) __attribute__((malloc, alloc_size(1)));

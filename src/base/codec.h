@@ -9,7 +9,8 @@
 /* Writes BASE64_LENGTH(length) characters and a NUL to `out`. */
 PUBLIC void base64_encode(char *out, const void *bytes, size_t length);
 /* Decodes; false when `text` is not base64 or does not fit `room`. */
-PUBLIC bool base64_decode(void *out, size_t room, size_t *length, const char *text, size_t text_length);
+PUBLIC bool base64_decode(void *out, size_t room, size_t *length, const char *text,
+			  size_t text_length);
 /* Writes 2 * length digits and a NUL. */
 PUBLIC void hex_encode(char *out, const void *bytes, size_t length);
 PUBLIC bool hex_decode(void *out, size_t room, size_t *length, const char *text);

@@ -24,7 +24,7 @@ list_is_empty(const struct list *list)
 }
 
 static inline bool
-list_has(const struct list *node)	/* is this node in some list? */
+list_has(const struct list *node) /* is this node in some list? */
 {
 	return node->next != NULL;
 }
@@ -51,7 +51,7 @@ list_prepend(struct list *list, struct list *node)
 }
 
 static inline void
-list_remove(struct list *node)		/* no harm when it is in none */
+list_remove(struct list *node) /* no harm when it is in none */
 {
 	if (node->next == NULL)
 		return;
@@ -75,7 +75,7 @@ list_shift(struct list *list)
 #define LIST_ITEM(node, type, member) CONTAINER(node, type, member)
 
 /* Walks a list; the current item may be removed (not its successor). */
-#define LIST_EACH(head, item, type, member)                                                   \
+#define LIST_EACH(head, item, type, member)                                                  \
 	for (struct list *each_##item = (head)->next, *next_##item = each_##item->next;      \
 	     each_##item != (head) && ((item) = LIST_ITEM(each_##item, type, member), true); \
 	     each_##item = next_##item, next_##item = each_##item->next)

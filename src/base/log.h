@@ -21,13 +21,12 @@ struct log_scope {
 	void (*describe)(const struct log_scope *scope, char *out, size_t room);
 };
 
-PUBLIC extern const struct log_scope log_root;	/* nothing but itself */
+PUBLIC extern const struct log_scope log_root; /* nothing but itself */
 
 #define log_error(scope, ...) log_print(LOG_ERROR_, scope, __VA_ARGS__)
-#define log_warn(scope, ...) log_print(LOG_WARN_, scope, __VA_ARGS__)
-#define log_info(scope, ...) log_print(LOG_INFO_, scope, __VA_ARGS__)
-#define log_debug(scope, ...) \
-	(log_is_debug() ? log_print(LOG_DEBUG_, scope, __VA_ARGS__) : (void)0)
+#define log_warn(scope, ...)  log_print(LOG_WARN_, scope, __VA_ARGS__)
+#define log_info(scope, ...)  log_print(LOG_INFO_, scope, __VA_ARGS__)
+#define log_debug(scope, ...) (log_is_debug() ? log_print(LOG_DEBUG_, scope, __VA_ARGS__) : (void)0)
 
 PUBLIC void log_print(enum log_level level, const struct log_scope *scope, const char *format, ...)
 	PRINTF_LIKE(3, 4);

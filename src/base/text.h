@@ -19,11 +19,11 @@ PUBLIC void text_addf(struct text *text, const char *format, ...) PRINTF_LIKE(2,
 /* Room for `length` more bytes, to be written by the caller at the returned place;
  * the caller then adds what it wrote to `text->length`. */
 PUBLIC char *text_reserve(struct text *text, size_t length);
-PUBLIC void text_empty(struct text *text);	/* keeps the memory */
-PUBLIC void text_clear(struct text *text);	/* frees it */
-PUBLIC char *text_take(struct text *text);	/* the bytes, now the caller's to free; never NULL */
+PUBLIC void text_empty(struct text *text); /* keeps the memory */
+PUBLIC void text_clear(struct text *text); /* frees it */
+PUBLIC char *text_take(struct text *text); /* the bytes, now the caller's to free; never NULL */
 
-PUBLIC bool text_is(const char *a, const char *b);	/* equal; NULL equals only NULL */
+PUBLIC bool text_is(const char *a, const char *b); /* equal; NULL equals only NULL */
 PUBLIC bool text_starts(const char *text, const char *with);
 
 /* The word of `words` (NULL-terminated) nearest to `word` by edit distance, or NULL

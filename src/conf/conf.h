@@ -16,11 +16,11 @@
 /* A kind of section: `name { ... }` or, when titled, `name "title" { ... }`. */
 struct section {
 	const char *name;
-	const char *help;		/* a paragraph for the sample file and the manual */
-	bool titled, many;		/* domain "a" {...} domain "b" {...} */
-	const struct option *options;	/* may be NULL */
-	const struct section *const *sections;	/* below it, NULL-terminated; may be NULL */
-	size_t size;			/* of the struct the options are read into */
+	const char *help;                      /* a paragraph for the sample file and the manual */
+	bool titled, many;                     /* domain "a" {...} domain "b" {...} */
+	const struct option *options;          /* may be NULL */
+	const struct section *const *sections; /* below it, NULL-terminated; may be NULL */
+	size_t size;                           /* of the struct the options are read into */
 };
 
 struct conf;
@@ -28,12 +28,12 @@ struct conf;
 /* One section as it was read. */
 struct conf_section {
 	const struct section *kind;
-	const char *title;		/* NULL when untitled */
+	const char *title; /* NULL when untitled */
 	const char *file;
-	int line;			/* 0: not in the file, all fallbacks */
-	void *values;			/* kind->size bytes, options read in */
-	struct conf_section *next;	/* the next of the same parent */
-	struct conf_section *first;	/* below it */
+	int line;                   /* 0: not in the file, all fallbacks */
+	void *values;               /* kind->size bytes, options read in */
+	struct conf_section *next;  /* the next of the same parent */
+	struct conf_section *first; /* below it */
 };
 
 /* Reads `path` (and what it includes) as the inside of `root`.  NULL when there was a
@@ -43,14 +43,14 @@ struct conf *conf_read(const char *path, const struct section *root, struct text
 /* The same for bytes at hand; `path` is how messages call them, and what they include is
  * looked for in its folder. */
 struct conf *conf_read_bytes(const char *path, const char *bytes, size_t length,
-                             const struct section *root, struct text *faults);
-struct conf *conf_hold(struct conf *conf);		/* any thread */
+			     const struct section *root, struct text *faults);
+struct conf *conf_hold(struct conf *conf); /* any thread */
 void conf_drop(struct conf *conf);
 const struct conf_section *conf_root(const struct conf *conf);
 /* The first section of that name below `parent`; a section that is not in the file and
  * is neither titled nor many is there with its fallbacks. */
 const struct conf_section *conf_find(const struct conf_section *parent, const char *name);
-const struct conf_section *conf_next(const struct conf_section *section);	/* of the same name */
+const struct conf_section *conf_next(const struct conf_section *section); /* of the same name */
 /* Adds a fault of the caller's own to `faults`, in the usual form: "FILE:LINE: words". */
 void conf_complain(struct text *faults, const struct conf_section *where, const char *format, ...)
 	PRINTF_LIKE(3, 4);
@@ -68,12 +68,12 @@ void option_write(struct text *out, const struct option *option, const void *val
 /* A complete, commented sample of `root`: every option with its help and fallback, out-
  * commented unless the caller's `given` (name=value pairs by section path) sets it. */
 struct conf_given {
-	const char *path;	/* "listen.port" or "domain:localhost.certificate" */
-	const char *value;	/* as the file says it, quotes included where needed; NULL for a
-				 * path that only names a section which is to be there */
+	const char *path;  /* "listen.port" or "domain:localhost.certificate" */
+	const char *value; /* as the file says it, quotes included where needed; NULL for a
+			    * path that only names a section which is to be there */
 };
 void conf_sample(struct text *out, const struct section *root, const struct conf_given *given,
-                 size_t count);
+		 size_t count);
 /* The reference part of stentor.conf(5), in roff. */
 void conf_manual(struct text *out, const struct section *root);
 /* The values in force, as the file would say them; secrets are named, not shown. */
@@ -82,4 +82,4 @@ void conf_show(struct text *out, const struct conf *conf);
 /* Which options differ between two configurations of the same root, a line each ("listen.port:
  * 5222 -> 5223") into `changed` (can be applied now) and `restart` (needs a restart). */
 void conf_compare(const struct conf *before, const struct conf *after, struct text *changed,
-                  struct text *restart);
+		  struct text *restart);

@@ -17,7 +17,7 @@ struct job {
 	struct post post;
 	struct shard *home;
 	void (*work)(struct job *job);
-	void (*done)(struct job *job);	/* NULL: nobody waits; `work` frees the job */
+	void (*done)(struct job *job); /* NULL: nobody waits; `work` frees the job */
 };
 
 /* A pool of `threads` with room for `waiting` jobs (0: no bound). */
@@ -26,6 +26,6 @@ PUBLIC struct helper_pool *helper_pool_new(const char *name, unsigned threads, u
 PUBLIC void helper_pool_free(struct helper_pool **pool);
 /* Starts `job`; false when the queue is full (nothing was started). */
 PUBLIC bool helper_start(struct helper_pool *pool, struct job *job, uint64_t key,
-                         void (*work)(struct job *job), void (*done)(struct job *job));
+			 void (*work)(struct job *job), void (*done)(struct job *job));
 /* Jobs waiting now; any thread may ask. */
 PUBLIC unsigned helper_pool_waiting(const struct helper_pool *pool);

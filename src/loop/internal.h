@@ -13,13 +13,13 @@
 #include "base/list.h"
 
 #define TICK_MS   50
-#define RINGS	  6
+#define RINGS     6
 #define RING_BITS 6
-#define PLACES	  (1 << RING_BITS)
+#define PLACES    (1 << RING_BITS)
 
 struct timers {
-	int64_t tick;		/* all places up to here have been dealt with */
-	uint64_t taken[RINGS];	/* bit n: place n may hold timers */
+	int64_t tick;          /* all places up to here have been dealt with */
+	uint64_t taken[RINGS]; /* bit n: place n may hold timers */
 	struct list places[RINGS][PLACES];
 };
 

@@ -24,7 +24,7 @@ struct post {
 	void *arg;
 };
 
-PUBLIC struct shard *shard_here(void);		/* NULL on a helper thread */
+PUBLIC struct shard *shard_here(void); /* NULL on a helper thread */
 PUBLIC unsigned shard_index(const struct shard *shard);
 PUBLIC unsigned shard_count(void);
 PUBLIC struct shard *shard_at(unsigned index);
@@ -52,4 +52,4 @@ void shards_close(void);
 /* Whether the loops run: before, what every shard reads may be set from here at once. */
 bool shards_are_running(void);
 
-struct event_base *shard_base(struct shard *shard);	/* for net/ only */
+struct event_base *shard_base(struct shard *shard); /* for net/ only */

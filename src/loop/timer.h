@@ -10,7 +10,7 @@
 
 struct timer {
 	struct list place;
-	int64_t due;		/* in now_ms() */
+	int64_t due; /* in now_ms() */
 	void (*fn)(void *arg);
 	void *arg;
 };

@@ -11,7 +11,7 @@
 
 #include "base/base.h"
 
-const char *places_modules(void);	/* folders with ':' between them */
-const char *places_schemas(void);	/* the folder that has sqlite/ in it */
-const char *places_conf(void);		/* "/etc/stentor/stentor.conf" */
-const char *places_version(void);	/* "0.1.0" */
+const char *places_modules(void); /* folders with ':' between them */
+const char *places_schemas(void); /* the folder that has sqlite/ in it */
+const char *places_conf(void);    /* "/etc/stentor/stentor.conf" */
+const char *places_version(void); /* "0.1.0" */

@@ -18,9 +18,9 @@ struct link;
 struct tls_context;
 
 enum link_end {
-	LINK_CLOSED,		/* the peer closed, or we did and all was sent */
-	LINK_BROKEN,		/* reset, TLS error, write error */
-	LINK_STALLED,		/* the peer did not take its bytes in time */
+	LINK_CLOSED,  /* the peer closed, or we did and all was sent */
+	LINK_BROKEN,  /* reset, TLS error, write error */
+	LINK_STALLED, /* the peer did not take its bytes in time */
 };
 
 struct link_owner {
@@ -60,15 +60,16 @@ void link_start_tls(struct link *link, struct tls_context *context, bool direct)
 
 struct link_tls_info {
 	bool secured;
-	const char *version, *cipher;	/* static strings */
-	const char *sni;		/* what the peer asked for; NULL; good until the next call */
+	const char *version, *cipher; /* static strings */
+	const char *sni;              /* what the peer asked for; NULL; good until the next call */
 	bool resumed;
 };
 void link_tls_info(const struct link *link, struct link_tls_info *info);
 /* Channel bindings (RFC 9266, RFC 5929): false when there is none. */
 #define CHANNEL_BINDING_MAX 64
 bool link_tls_exporter(const struct link *link, uint8_t out[32]);
-bool link_tls_server_end_point(const struct link *link, uint8_t out[CHANNEL_BINDING_MAX], size_t *length);
+bool link_tls_server_end_point(const struct link *link, uint8_t out[CHANNEL_BINDING_MAX],
+			       size_t *length);
 
 /* Sends what is queued, says close_notify, and closes within `patience_ms`.  What the
  * peer says from now on is not heard, what is said to it is not sent. */

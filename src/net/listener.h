@@ -21,10 +21,10 @@ typedef void accepted_fn(void *arg, int fd);
 /* Binds and listens on every shard; accepting starts when listener_start is called on
  * each.  `address` is an IP literal.  NULL with the reason, naming address and port. */
 struct listener *listener_new(const char *address, uint16_t port, accepted_fn *fn, void *arg,
-                              struct err *err);
-void listener_start(struct listener *listener);		/* on each shard */
-void listener_stop(struct listener *listener);		/* on each shard: accepts no more */
-void listener_free(struct listener **listener);		/* after every shard stopped it */
+			      struct err *err);
+void listener_start(struct listener *listener); /* on each shard */
+void listener_stop(struct listener *listener);  /* on each shard: accepts no more */
+void listener_free(struct listener **listener); /* after every shard stopped it */
 /* The port it listens on: what the system chose when it was asked for port 0. */
 uint16_t listener_port(const struct listener *listener);
 

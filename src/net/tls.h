@@ -24,14 +24,14 @@ void tls_context_free(struct tls_context **context);
  * (expired, of another name) is used, with a warning in the log.  `staple` (an OCSP
  * response file) may be NULL or absent.  The first domain is the default. */
 bool tls_set_certificate(struct tls_context *context, const char *domain, const char *certificate,
-                         const char *key, const char *staple, struct err *err);
+			 const char *key, const char *staple, struct err *err);
 void tls_forget_certificate(struct tls_context *context, const char *domain);
 
 /* What is wrong with a pair of files: unreadable, key does not match, not for `domain`,
  * expired or not yet valid.  True when nothing is.  `*expires` (NULL: nobody asks) in
  * seconds since 1970, known as soon as the certificate can be read. */
 bool tls_check_files(const char *domain, const char *certificate, const char *key, int64_t *expires,
-                     struct err *err);
+		     struct err *err);
 /* Reads files anew whose times have changed since they were loaded; returns how many
  * were swapped; what could not be loaded is logged and the old one stays. */
 unsigned tls_reload_changed(struct tls_context *context);
@@ -39,6 +39,6 @@ unsigned tls_reload_changed(struct tls_context *context);
 /* Makes a self-signed ECDSA P-256 certificate for `names` (and their subdomain
  * wildcards), valid ten years, and writes both files (key mode 0600). */
 bool tls_make_self_signed(const char *const *names, const char *certificate, const char *key,
-                          struct err *err);
+			  struct err *err);
 /* "sha-256 AB:CD:..." of the first certificate of a file. */
 bool tls_fingerprint(const char *certificate, char out[128], struct err *err);

@@ -30,29 +30,29 @@ enum store_type { STORE_INTEGER = 'i', STORE_TEXT = 't', STORE_BLOB = 'b' };
  * owner supports has a text.
  */
 struct statement {
-	const char *name;	/* "roster.load": unique; for logs, metrics and plan tests */
+	const char *name; /* "roster.load": unique; for logs, metrics and plan tests */
 	const char *in, *out;
 	const char *sqlite;
 	const char *mariadb;
-	bool hot;		/* on a hot path: a test demands that it uses an index */
+	bool hot; /* on a hot path: a test demands that it uses an index */
 };
 
-struct value {			/* a parameter or a column; type as declared */
+struct value { /* a parameter or a column; type as declared */
 	enum store_type type;
 	bool null;
 	int64_t integer;
-	const char *bytes;	/* NUL-terminated after `length` when it is a column */
+	const char *bytes; /* NUL-terminated after `length` when it is a column */
 	size_t length;
 };
 
-#define INTEGER_VALUE(n) ((struct value){ .type = STORE_INTEGER, .integer = (int64_t)(n) })
-PUBLIC struct value text_value(const char *text);			/* NULL: SQL NULL */
+#define INTEGER_VALUE(n) ((struct value) { .type = STORE_INTEGER, .integer = (int64_t)(n) })
+PUBLIC struct value text_value(const char *text); /* NULL: SQL NULL */
 PUBLIC struct value blob_value(const void *bytes, size_t length);
 
-struct rows {			/* good during the callback only */
+struct rows { /* good during the callback only */
 	size_t count, columns;
-	const struct value *values;	/* count * columns, row by row */
-	bool more;		/* page: there are rows behind these */
+	const struct value *values; /* count * columns, row by row */
+	bool more;                  /* page: there are rows behind these */
 };
 #define ROW(rows, i) (&(rows)->values[(i) * (rows)->columns])
 
@@ -66,33 +66,35 @@ typedef void store_done_fn(void *ctx, enum stored result);
  * Values are copied. */
 #define STORE_READ_MAX 100000
 PUBLIC void store_read(struct store *store, const struct statement *statement, const char *owner,
-                       const struct value *in, store_read_fn *fn, void *ctx);
+		       const struct value *in, store_read_fn *fn, void *ctx);
 /* The same for at most `limit` rows: the statement's last parameter is the SQL LIMIT
  * and is added by the store (limit + 1, to know whether there is more). */
 PUBLIC void store_page(struct store *store, const struct statement *statement, const char *owner,
-                       const struct value *in, unsigned limit, store_read_fn *fn, void *ctx);
+		       const struct value *in, unsigned limit, store_read_fn *fn, void *ctx);
 
 /* Several writes that happen together or not at all. */
 struct batch;
 PUBLIC struct batch *batch_new(struct store *store, const char *owner);
-PUBLIC void batch_add(struct batch *batch, const struct statement *statement, const struct value *in);
+PUBLIC void batch_add(struct batch *batch, const struct statement *statement,
+		      const struct value *in);
 /* A write that replaces an earlier one of this statement and `key` that still waits in
  * the same owner's queue (one row a conversation or session a transaction). */
 PUBLIC void batch_coalesce(struct batch *batch, const struct statement *statement, const char *key,
-                           const struct value *in);
+			   const struct value *in);
 /* Gives the batch away; `fn` (NULL: nobody waits; a failure is logged) comes once, later. */
 PUBLIC void batch_commit(struct batch *batch, store_done_fn *fn, void *ctx);
-PUBLIC void batch_forget(struct batch *batch);		/* instead of committing */
+PUBLIC void batch_forget(struct batch *batch); /* instead of committing */
 /* How long a write may wait before it fails; 10 s unless set. */
 PUBLIC void batch_set_deadline(struct batch *batch, int64_t ms);
 
 /* Small documents, for modules whose needs are not worth a table: (owner, collection,
  * key) -> text.  Built on a generic table and the calls above. */
-PUBLIC void store_get(struct store *store, const char *owner, const char *collection, const char *key,
-                      store_read_fn *fn, void *ctx);	/* rows: (key, text) */
+PUBLIC void store_get(struct store *store, const char *owner, const char *collection,
+		      const char *key, store_read_fn *fn, void *ctx); /* rows: (key, text) */
 PUBLIC void store_list(struct store *store, const char *owner, const char *collection,
-                       store_read_fn *fn, void *ctx);
-PUBLIC void batch_put(struct batch *batch, const char *collection, const char *key, const char *text);
+		       store_read_fn *fn, void *ctx);
+PUBLIC void batch_put(struct batch *batch, const char *collection, const char *key,
+		      const char *text);
 PUBLIC void batch_unput(struct batch *batch, const char *collection, const char *key);
 PUBLIC void batch_unput_all(struct batch *batch, const char *collection);
 
@@ -100,11 +102,11 @@ PUBLIC void batch_unput_all(struct batch *batch, const char *collection);
 
 /* What the configuration says of the store. */
 struct store_settings {
-	const char *driver;	/* "sqlite" */
-	const char *folder;	/* the data folder */
-	const char *path;	/* sqlite: the file, below folder; ":memory:" in tests */
-	const char *schemas;	/* where the SQL files are: schemas/DRIVER/... */
-	unsigned readers;	/* threads that read */
+	const char *driver;  /* "sqlite" */
+	const char *folder;  /* the data folder */
+	const char *path;    /* sqlite: the file, below folder; ":memory:" in tests */
+	const char *schemas; /* where the SQL files are: schemas/DRIVER/... */
+	unsigned readers;    /* threads that read */
 	bool automigrate;
 };
 
@@ -120,11 +122,11 @@ void store_close(struct store **store);
 struct store_plan {
 	const char *module;
 	int have, want;
-	const char *sql;	/* what would run, in `arena` */
+	const char *sql; /* what would run, in `arena` */
 };
 /* Fills `plans` (in `arena`) with what is not applied yet; false with the reason. */
 bool store_plan(struct store *store, struct arena *arena, const char *const *modules,
-                struct store_plan **plans, size_t *count, struct err *err);
+		struct store_plan **plans, size_t *count, struct err *err);
 /* Applies it, after a backup copy when the driver can make one and there was data. */
 bool store_migrate(struct store *store, const char *const *modules, struct err *err);
 
@@ -134,27 +136,27 @@ bool store_backup(struct store *store, const char *path, struct err *err);
 bool store_restore(const struct store_settings *settings, const char *path, struct err *err);
 /* Reads on the calling thread, which must not be a loop: for tools that work while no
  * server runs, and for tests. */
-bool store_check(struct store *store, struct err *err);	/* integrity */
+bool store_check(struct store *store, struct err *err); /* integrity */
 /* One statement on the calling thread, outside any batch: at start and in tools, where no
  * loop runs yet.  The first column of the first row goes to `out`. */
 bool store_read_now(struct store *store, const struct statement *statement, const struct value *in,
-                    void *out, size_t room, size_t *length, bool *found, struct err *err);
+		    void *out, size_t room, size_t *length, bool *found, struct err *err);
 bool store_write_now(struct store *store, const struct statement *statement, const struct value *in,
-                     struct err *err);
+		     struct err *err);
 /* The driver's query plan of a statement, as text: for the index tests. */
 char *store_explain(struct store *store, struct arena *arena, const struct statement *statement);
 
 struct store_state {
 	const char *driver, *where;
 	bool up;
-	int64_t down_since;		/* seconds since 1970; 0 when up */
-	char trouble[200];		/* the last failure's sentence */
+	int64_t down_since; /* seconds since 1970; 0 when up */
+	char trouble[200];  /* the last failure's sentence */
 	uint64_t reads, batches, rows, transactions, failures;
 	unsigned waiting_rows;
 	int64_t bytes;
 	int64_t slowest_us;
 };
-void store_state(struct store *store, struct store_state *state);	/* any thread */
+void store_state(struct store *store, struct store_state *state); /* any thread */
 
 /* For tests: the n-th statement from now fails (0: none; -1: all, until set to 0), and
  * each takes `ms` longer. */

@@ -388,7 +388,7 @@ element_child_text(struct arena *arena, const struct element *element, const cha
 
 /* --- copies in one block --- */
 
-struct block {			/* structs from the front, characters from behind them */
+struct block { /* structs from the front, characters from behind them */
 	char *structs, *characters;
 };
 

@@ -22,22 +22,22 @@
 #include "xml/element.h"
 
 struct parser_limits {
-	uint32_t bytes;		/* of one element, and of the header */
-	uint16_t depth;		/* of elements below the root */
-	uint16_t attributes;	/* of one element */
-	uint16_t elements;	/* in one stanza */
-	uint16_t namespaces;	/* prefixes declared in one stanza or the header */
+	uint32_t bytes;      /* of one element, and of the header */
+	uint16_t depth;      /* of elements below the root */
+	uint16_t attributes; /* of one element */
+	uint16_t elements;   /* in one stanza */
+	uint16_t namespaces; /* prefixes declared in one stanza or the header */
 };
 
 /* Why a parser gave up; each is a stream error of RFC 6120 §4.9.3. */
 enum parser_fault {
-	PARSER_NOT_WELL_FORMED,		/* not-well-formed */
-	PARSER_RESTRICTED,		/* restricted-xml: comment, DOCTYPE, PI, entity */
-	PARSER_ENCODING,		/* unsupported-encoding */
-	PARSER_XML_VERSION,		/* not-well-formed: XML 1.1 and others */
-	PARSER_TOO_BIG,			/* policy-violation: see the text */
-	PARSER_NAMESPACE,		/* bad-namespace-prefix: an undeclared prefix */
-	PARSER_TEXT_IN_STREAM,		/* not-well-formed: text between stanzas */
+	PARSER_NOT_WELL_FORMED, /* not-well-formed */
+	PARSER_RESTRICTED,      /* restricted-xml: comment, DOCTYPE, PI, entity */
+	PARSER_ENCODING,        /* unsupported-encoding */
+	PARSER_XML_VERSION,     /* not-well-formed: XML 1.1 and others */
+	PARSER_TOO_BIG,         /* policy-violation: see the text */
+	PARSER_NAMESPACE,       /* bad-namespace-prefix: an undeclared prefix */
+	PARSER_TEXT_IN_STREAM,  /* not-well-formed: text between stanzas */
 };
 
 struct parser_listener {
@@ -64,10 +64,11 @@ struct parser_root;
 /* A fresh parser that expects a header.  `listener` functions are called from inside
  * parser_feed only. */
 struct parser *parser_new(const struct parser_listener *functions, void *listener,
-                          const struct parser_limits *limits);
+			  const struct parser_limits *limits);
 /* A parser behind the header `root` of an earlier one, at an element boundary. */
-struct parser *parser_borrow(const struct parser_root *root, const struct parser_listener *functions,
-                             void *listener, const struct parser_limits *limits);
+struct parser *parser_borrow(const struct parser_root *root,
+			     const struct parser_listener *functions, void *listener,
+			     const struct parser_limits *limits);
 /* Gives a parser back to the pool, or frees it if the pool does not want it.  Not from
  * inside a listener function; NULL is no harm. */
 void parser_return(struct parser *parser);
@@ -97,7 +98,7 @@ size_t parser_pending(const struct parser *parser);
  * namespaces declared inside; an XML declaration before it and comments are passed over.
  * No limit but the length.  NULL with `err` filled when it is not one. */
 PUBLIC struct element *element_parse(struct arena *arena, const char *bytes, size_t length,
-                                     struct err *err);
+				     struct err *err);
 
 /* Bytes held by the calling thread's pool; and its end (which comes by itself when a
  * thread ends). */

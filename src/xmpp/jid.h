@@ -13,24 +13,24 @@
 #include "base/arena.h"
 #include "base/err.h"
 
-#define JID_PART_MAX 1023	/* bytes a part, RFC 7622 §3 */
+#define JID_PART_MAX 1023 /* bytes a part, RFC 7622 §3 */
 
 struct jid {
-	const char *full;	/* all of it; equals `bare` when there is no resource */
-	const char *bare;	/* localpart@domainpart, or the domainpart alone */
-	const char *local;	/* NULL: none */
-	const char *domain;	/* never NULL */
-	const char *resource;	/* NULL: none */
+	const char *full;     /* all of it; equals `bare` when there is no resource */
+	const char *bare;     /* localpart@domainpart, or the domainpart alone */
+	const char *local;    /* NULL: none */
+	const char *domain;   /* never NULL */
+	const char *resource; /* NULL: none */
 };
 
 /* Prepares and checks `text`.  False with the reason, `*jid` unchanged. */
 PUBLIC bool jid_parse(struct jid *jid, struct arena *arena, const char *text, struct err *err);
 /* From parts as users type them; `local` and `resource` may be NULL. */
 PUBLIC bool jid_make(struct jid *jid, struct arena *arena, const char *local, const char *domain,
-                     const char *resource, struct err *err);
+		     const char *resource, struct err *err);
 /* Parts known to be prepared already. */
 PUBLIC void jid_join(struct jid *jid, struct arena *arena, const char *local, const char *domain,
-                     const char *resource);
+		     const char *resource);
 PUBLIC void jid_copy(struct jid *to, struct arena *arena, const struct jid *from);
 /* `from` without its resource; shares its strings. */
 PUBLIC struct jid jid_bare(const struct jid *from);
