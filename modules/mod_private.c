@@ -15,7 +15,8 @@
 
 #define COLLECTION "private"
 
-struct private {
+struct private
+{
 	int64_t scrap_max;
 	int64_t scraps_max;
 };

@@ -5,6 +5,8 @@
  * Every refusal says what was said, what would have been right, and an example, so that
  * nobody needs the manual to mend a file.
  */
+#include "conf/option.h"
+
 #include "conf/conf.h"
 
 #include "conf/internal.h"

@@ -280,7 +280,9 @@ asked_back(void *arg)
 {
 	struct asked *asked = arg;
 
-	asked->answered(asked->ctx, asked->result, asked->err.kind != ERR_NONE ? &asked->err : NULL);
+	const struct err *err = asked->err.kind != ERR_NONE ? &asked->err : NULL;
+
+	asked->answered(asked->ctx, asked->result, err);
 	json_decref(asked->given);
 	free(asked->domain);
 	free(asked);
@@ -321,7 +323,7 @@ asked_run(void *arg)
 
 void
 command_ask(const struct command *command, struct domain *domain, json_t *given,
-            void (*answered)(void *ctx, json_t *result, const struct err *err), void *ctx)
+	    void (*answered)(void *ctx, json_t *result, const struct err *err), void *ctx)
 {
 	struct asked *asked = zalloc(sizeof *asked);
 

@@ -81,7 +81,8 @@ void call_run(struct call *call);
  * called here.  `given` (arguments by name) becomes the callee's.  `domain` is whose admin
  * asks. */
 PUBLIC void command_ask(const struct command *command, struct domain *domain, json_t *given,
-                        void (*answered)(void *ctx, json_t *result, const struct err *err), void *ctx);
+			void (*answered)(void *ctx, json_t *result, const struct err *err),
+			void *ctx);
 
 /* Whether a domain has it: a module's commands are there where the module is. */
 PUBLIC bool command_is_in(const struct command *command, const struct domain *domain);

@@ -10,7 +10,7 @@ struct disco {
 	bool items;            /* disco#items; false: disco#info */
 	const char *node;      /* NULL: none.  A handler that knows it sets `known` */
 	bool known;
-	bool forbidden;   /* known, but not to be told to `from` */
+	bool forbidden; /* known, but not to be told to `from` */
 	struct domain *domain;
 	struct account *account; /* the account asked; NULL: the domain */
 	const struct jid *from;

@@ -14,7 +14,7 @@ struct stream_features {
 	struct domain *domain;
 	bool admitted; /* after authentication; false: before */
 	bool secured;
-	bool may_log_in; /* mechanisms are offered with these features */
+	bool may_log_in;       /* mechanisms are offered with these features */
 	const struct jid *who; /* the bare address, after authentication; NULL */
 	const char *peer;      /* the client's address */
 };

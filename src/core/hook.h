@@ -85,7 +85,7 @@ struct removal;
 	/* A contact of the roster has changed, and the store has it. */                        \
 	X(roster_changed, void,                                                                 \
 	  (void *self, struct account *account, const struct contact *contact))                 \
-	/* An account is about to tell a contact how it is, or to ask how they are.  DONE: it       \
+	/* An account is about to tell a contact how it is, or to ask how they are.  DONE: it   \
 	 * does not.  Home of the account. */                                                   \
 	X(presence_showing, enum outcome,                                                       \
 	  (void *self, struct account *account, const struct jid *contact))                     \

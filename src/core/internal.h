@@ -52,6 +52,9 @@ void account_head_done(struct account *account); /* the lane's head has been dea
 /* --- session.c --- */
 struct session *session_most_available(struct account *account);
 void session_corners_make(struct session *session); /* anew, when modules have changed */
+/* A hook holds one of its stanzas on the way out, or does so no more. */
+void session_hold_back(struct session *session, bool back);
+void session_look(struct session *session); /* whether it is read */
 void session_set_presence(struct session *session, struct arena *arena, struct element *presence,
 			  int8_t priority);
 
@@ -73,6 +76,11 @@ extern const struct iq_rule roster_rules[];
 void *corner_find(const struct corner *corners, unsigned count, const void *self);
 void account_corners_free(struct account *account);
 void account_load_anew(struct account *account);
+
+/* --- account.c, for credentials.c --- */
+bool account_is_in_memory(const struct jid *who); /* whatever its state */
+/* Nothing comes in and its clients are not read, until it is released. */
+void account_freeze(struct account *account, bool frozen);
 
 /* --- loader.c --- */
 extern const struct option domain_options[];

@@ -9,7 +9,8 @@
 #include "core/declare.h"
 #include "core/domain.h"
 
-/* Opens every mod_*.so in `folder` (several: with ':' between; or, in a static build, the table that was linked in).
+/* Opens every mod_*.so in `folder` (several: with ':' between), or, in a static build, the
+ * table that was linked in.
  * A file that is not a module of this MODULE_API is an error that names it. */
 bool loader_open(const char *folder, struct err *err);
 void loader_close(void); /* after every domain is gone */

@@ -118,8 +118,7 @@ leaving_walk(struct stanza *stanza)
 			passage_end(stanza);
 			return;
 		case LATER:
-			if (stanza->session->carried != NULL)
-				stanza->session->carrier->pause(stanza->session->carried, true);
+			session_hold_back(stanza->session, true);
 			return;
 		}
 	}
@@ -364,7 +363,7 @@ out_walk(struct stanza *stanza)
 			return;
 		}
 	}
-	router_bounce(stanza, REMOTE_SERVER_NOT_FOUND, NULL, "this server does not talk to others yet",
+	router_bounce(stanza, REMOTE_SERVER_NOT_FOUND, NULL, "this server talks to no others",
 		      NULL);
 	stanza_drop(stanza);
 }
@@ -381,19 +380,20 @@ stanza_resume(struct stanza *stanza, enum outcome outcome)
 	switch ((enum passage)stanza->passage) {
 	case PASSAGE_LEAVING:
 		session_hold(session);
-		if (outcome == DONE)
+		if (outcome == DONE || session->account->forgotten)
 			passage_end(stanza);
 		else
 			leaving_walk(stanza);
-		if (session->carried != NULL)
-			session->carrier->pause(session->carried, false);
+		session_hold_back(session, false);
 		session_drop(session);
 		return;
 	case PASSAGE_ARRIVING:
-		if (outcome == PASS) {
+		if (outcome == PASS && !account->forgotten) {
 			arriving_walk(stanza);
 			return;
 		}
+		if (outcome == PASS) /* the account has gone meanwhile */
+			router_bounce(stanza, SERVICE_UNAVAILABLE, NULL, NULL, NULL);
 		finish(stanza, NULL);
 		account_head_done(account);
 		return;

@@ -244,8 +244,8 @@ roster_item(struct arena *arena, const struct contact *contact)
 
 struct push {
 	struct account *account;
-	struct arena *arena;		/* NULL: nothing to push */
-	struct element *item;		/* as it is with this commit, whatever follows */
+	struct arena *arena;  /* NULL: nothing to push */
+	struct element *item; /* as it is with this commit, whatever follows */
 	char *jid;
 	int64_t version;
 	void (*then)(void *ctx, enum stored stored);

@@ -107,6 +107,7 @@ session_bind(struct account *account, const char *resource, const struct carrier
 {
 	struct session *session = zalloc(sizeof *session), *before;
 	struct arena *arena = arena_new();
+	bool gone;
 	char made[17];
 	struct jid jid;
 
@@ -131,8 +132,13 @@ session_bind(struct account *account, const char *resource, const struct carrier
 	session_corners_make(session);
 	list_append(&account->sessions, &session->place);
 	account->session_count++;
+	if (account->pauses > 0)
+		session_look(session);
+	session_hold(session);
 	FACTS(account->domain, session_bound, session);
-	return session;
+	gone = session->gone;
+	session_drop(session);
+	return gone ? NULL : session;
 }
 
 void
@@ -140,6 +146,24 @@ session_carry(struct session *session, const struct carrier *carrier, void *carr
 {
 	session->carrier = carrier;
 	session->carried = carried;
+	session_look(session);
+}
+
+/* Nobody is read whose last stanza has not left, or whose account is being loaded. */
+void
+session_look(struct session *session)
+{
+	if (session->carried != NULL)
+		session->carrier->pause(session->carried,
+					session->held > 0 || session->account->pauses > 0);
+}
+
+void
+session_hold_back(struct session *session, bool back)
+{
+	must(back || session->held > 0);
+	session->held += back ? 1 : -1;
+	session_look(session);
 }
 
 /* --- saying --- */
@@ -216,6 +240,7 @@ leave(struct session *session, const struct element *last_words)
 {
 	struct account *account = session->account;
 
+	session->leaving = true; /* a fact about that may want to end it, too */
 	session_hold(session);
 	if (session->available || session->directed != NULL)
 		presence_session_left(session, last_words);
@@ -234,7 +259,7 @@ session_end(struct session *session, enum stream_condition condition, const char
 	const struct carrier *carrier = session->carrier;
 	void *carried = session->carried;
 
-	if (session->gone)
+	if (session->leaving)
 		return;
 	session->carried = NULL;
 	leave(session, NULL);
@@ -248,7 +273,7 @@ session_lost(struct session *session)
 	struct domain *domain = session->account->domain;
 
 	session->carried = NULL;
-	if (session->gone)
+	if (session->leaving)
 		return;
 	for (unsigned i = 0; i < domain->hook_counts[HOOK_carrier_lost]; i++) {
 		struct hooked *hooked = &domain->hooks[HOOK_carrier_lost][i];

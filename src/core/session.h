@@ -58,7 +58,8 @@ struct session {
 	struct corner *corners;
 	unsigned corner_count;
 	uint32_t holds;
-	bool gone;
+	uint16_t held; /* its stanzas that a hook holds on their way out: it is not read */
+	bool leaving, gone;
 };
 
 /* The session of that resource; NULL when there is none. */
@@ -83,7 +84,8 @@ PUBLIC void session_end(struct session *session, enum stream_condition condition
 PUBLIC void session_describe(const struct session *session, char *out, size_t room);
 
 /* The carrier says: a client wants this resource (NULL: make one) of an account that is
- * loaded.  Newest wins: a session that has it ends with <conflict/>.  */
+ * loaded.  Newest wins: a session that has it ends with <conflict/>.  NULL: a module has
+ * ended it at once, and the carrier was told. */
 struct session *session_bind(struct account *account, const char *resource,
 			     const struct carrier *carrier, void *carried);
 /* The carrier says: here is a stanza; `receipt` is one hold of the caller's.  The arena

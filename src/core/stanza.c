@@ -1,5 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* Stanzas: made, held, and brought home at their end. */
+#include "core/stanza.h"
+
 #include "core/internal.h"
 #include "core/router.h"
 #include "xmpp/ns.h"
