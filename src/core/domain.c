@@ -47,11 +47,15 @@ bool
 domain_is_admin(const struct domain *domain, const struct jid *who)
 {
 	const char *const *admin = domain->settings->admins;
+	struct arena *arena = arena_new();
+	bool is = false;
+	struct jid jid;
 
-	for (; admin != NULL && *admin != NULL; admin++)
-		if (strcmp(*admin, who->bare) == 0)
-			return true;
-	return false;
+	/* As the admin wrote them: "Escalus@Capulet.example" is meant, too. */
+	for (; admin != NULL && *admin != NULL && !is; admin++)
+		is = jid_parse(&jid, arena, *admin, NULL) && jid_equal_bare(&jid, who);
+	arena_drop(arena);
+	return is;
 }
 
 const struct element_rule *
