@@ -33,8 +33,9 @@ STREAMS = "http://etherx.jabber.org/streams"
 SASL = "urn:ietf:params:xml:ns:xmpp-sasl"
 TLS = "urn:ietf:params:xml:ns:xmpp-tls"
 LANG = "http://www.w3.org/XML/1998/namespace lang"
-PATIENCE = 5.0      # seconds to wait for what must come
-QUIET = 0.05        # seconds without a word: nothing is on its way
+SLOW = 4 if os.environ.get("STENTOR_SLOW") else 1
+PATIENCE = 5.0 * SLOW   # seconds to wait for what must come
+QUIET = 0.05 * SLOW     # seconds without a word: nothing is on its way
 LONGEST = 5         # seconds that a play may let pass
 NUMBERS = "zero one two three four five six seven eight nine ten".split()
 UNITS = {"second": 1, "minute": 60, "hour": 3600, "day": 86400}
@@ -290,6 +291,7 @@ class Tour:
         self.options = {}               # (domain, module, name) -> line
         self.people, self.passwords, self.accounts = {}, {}, set()
         self.server = None
+        self.shards = 2
 
     # the server
 
@@ -314,7 +316,8 @@ class Tour:
         every = [DOMAIN] + re.findall(r"\bDomain (\S+)\.(?:\s|$)", "\n".join(self.lines))
         name = "tour-" + os.path.splitext(os.path.basename(self.path))[0]
         shutil.rmtree(os.path.join(instance.TMP, name), ignore_errors=True)
-        self.server = instance.Instance(name, domains=tuple(dict.fromkeys(every)), shards=2)
+        self.server = instance.Instance(name, domains=tuple(dict.fromkeys(every)),
+                                        shards=self.shards)
         self.configuration()
         self.server.start(env=environment())
 
@@ -395,8 +398,8 @@ class Tour:
             if any(heard):
                 end = time.monotonic() + seconds
 
-    def next_heard(self, person, patience=PATIENCE):
-        end = time.monotonic() + patience
+    def next_heard(self, person):
+        end = time.monotonic() + PATIENCE
         while not person.heard:
             if person.socket is None or person.closed or time.monotonic() > end:
                 return None
