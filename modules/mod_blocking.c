@@ -245,8 +245,11 @@ struct change {
 static bool
 is_meant(const struct jid *contact, const struct jid *named)
 {
-	return named->local != NULL ? strcmp(contact->bare, named->bare) == 0
-				    : strcmp(contact->domain, named->domain) == 0;
+	if (named->local != NULL)
+		return strcmp(contact->bare, named->bare) == 0;
+	if (named->resource != NULL)
+		return strcmp(contact->full, named->full) == 0;
+	return strcmp(contact->domain, named->domain) == 0;
 }
 
 /* §3.3, §3.4: contacts who may see our presence are told that we have gone, or how we are. */
