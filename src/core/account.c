@@ -28,6 +28,7 @@ static void loading_walk(struct account *account);
 static void account_settle(struct account *account, enum account_state state);
 static void drain(struct account *account);
 static void rest(struct account *account);
+static void loading_failed(struct account *account);
 static void pause_sessions(struct account *account, bool paused);
 
 static const struct statement account_load = {
@@ -178,10 +179,8 @@ account_read(void *ctx, enum stored result, const struct rows *rows)
 {
 	struct account *account = ctx;
 
-	if (result != STORE_OK && account->session_count > 0) {
-		timer_start(&account->again, AGAIN_MS, read_again, account);
-	} else if (result != STORE_OK) {
-		account_settle(account, ACCOUNT_UNKNOWN);
+	if (result != STORE_OK) {
+		loading_failed(account);
 	} else if (rows->count == 0 || ROW(rows, 0)[1].integer != 0) {
 		account_settle(account, ACCOUNT_ABSENT);
 	} else if (ROW(rows, 0)[0].integer != 0) {
@@ -198,6 +197,15 @@ account_read(void *ctx, enum stored result, const struct rows *rows)
 }
 
 static void
+loading_failed(struct account *account)
+{
+	if (account->session_count > 0)
+		timer_start(&account->again, AGAIN_MS, read_again, account);
+	else
+		account_settle(account, ACCOUNT_UNKNOWN);
+}
+
+static void
 loading_walk(struct account *account)
 {
 	struct domain *domain = account->domain;
@@ -209,7 +217,7 @@ loading_walk(struct account *account)
 		case PASS:
 			break;
 		case DONE:
-			account_settle(account, ACCOUNT_UNKNOWN);
+			loading_failed(account);
 			return;
 		case LATER:
 			return;
@@ -222,7 +230,7 @@ void
 account_resume(struct account *account, enum outcome outcome)
 {
 	if (outcome == DONE) {
-		account_settle(account, ACCOUNT_UNKNOWN);
+		loading_failed(account);
 		return;
 	}
 	if (account->stale) { /* other modules than those that were asked */
@@ -239,14 +247,17 @@ account_settle(struct account *account, enum account_state state)
 {
 	struct list *place;
 
+	if (account->forgotten) /* it has ended meanwhile */
+		state = ACCOUNT_ABSENT;
 	account->state = state;
-	if (account->paused)
+	if (account->reloading)
 		pause_sessions(account, false);
+	account->reloading = false;
 	if (state != ACCOUNT_READY && account->session_count > 0)
 		account_end(account, STREAM_NOT_AUTHORIZED, "this account is not there any more");
 	if (state != ACCOUNT_READY)
 		account_forget(account); /* asked again, the store is asked again */
-	while ((place = list_shift(&account->wanting)) != NULL) {
+	while (account->state == state && (place = list_shift(&account->wanting)) != NULL) {
 		struct account_want *want = LIST_ITEM(place, struct account_want, place);
 
 		account_hold(account);
@@ -282,6 +293,12 @@ account_find(const struct jid *who)
 	struct account *account = TABLE_ITEM(entry, struct account, entry);
 
 	return account != NULL && account->state == ACCOUNT_READY ? account : NULL;
+}
+
+bool
+account_is_in_memory(const struct jid *who)
+{
+	return table_get(&here()->accounts, who->bare) != NULL;
 }
 
 struct account *
@@ -373,6 +390,13 @@ head(struct account *account, struct stanza *stanza)
 	passage_arrive(stanza);
 }
 
+static bool
+is_answer(const struct stanza *stanza)
+{
+	return stanza->kind == STANZA_IQ &&
+	       (stanza->type == TYPE_RESULT || stanza->type == TYPE_ERROR);
+}
+
 static void
 drain(struct account *account)
 {
@@ -387,7 +411,7 @@ drain(struct account *account)
 		struct stanza *stanza = LIST_ITEM(place, struct stanza, place);
 
 		account->lane_count--;
-		if (account->state == ACCOUNT_READY)
+		if (account->state == ACCOUNT_READY && (!account->erased || is_answer(stanza)))
 			head(account, stanza);
 		else
 			turn_away(account, stanza);
@@ -461,10 +485,20 @@ pause_sessions(struct account *account, bool paused)
 {
 	struct session *session;
 
+	must(paused || account->pauses > 0);
+	account->pauses += paused ? 1 : -1;
 	LIST_EACH (&account->sessions, session, struct session, place)
-		if (session->carried != NULL)
-			session->carrier->pause(session->carried, paused);
-	account->paused = paused;
+		session_look(session);
+}
+
+void
+account_freeze(struct account *account, bool frozen)
+{
+	pause_sessions(account, frozen);
+	if (frozen)
+		account_hold_lane(account);
+	else
+		account_release_lane(account);
 }
 
 void
@@ -473,6 +507,7 @@ account_load_anew(struct account *account)
 	struct value owner = text_value(account->jid->bare);
 
 	account->state = ACCOUNT_LOADING;
+	account->reloading = true;
 	pause_sessions(account, true);
 	account_hold(account);
 	store_read(account->domain->store, &account_load, account->jid->bare, &owner, account_read,
@@ -487,6 +522,10 @@ account_end(struct account *account, enum stream_condition condition, const char
 		session_end(LIST_ITEM(account->sessions.next, struct session, place), condition,
 			    text);
 	account_forget(account);
+	if (account->state == ACCOUNT_READY) { /* what waits in the lane goes back */
+		account->state = ACCOUNT_ABSENT;
+		account_corners_free(account);
+	}
 	account_drop(account);
 }
 

@@ -45,11 +45,13 @@ struct account {
 	struct list lane;    /* struct stanza */
 	struct list wanting; /* struct account_want */
 	uint32_t lane_count, lane_holds;
+	uint32_t pauses; /* while there are some, its sessions are not read */
 	uint32_t holds;
 	uint16_t hook; /* account_loading: which comes next */
 	bool draining;
+	bool erased; /* its sessions hear the answers they wait for, and end */
 	bool forgotten; /* out of the table: a removed or reloaded account */
-	bool paused;    /* its sessions are not read */
+	bool reloading; /* LOADING, and its sessions wait */
 	struct timer idle, again;
 	struct corner *corners;
 	unsigned corner_count;

@@ -11,6 +11,8 @@
 
 #include <string.h>
 
+#include "core/internal.h"
+
 #define ANY_TYPE      (-1)
 #define BARE          (1 << ADDRESS_BARE)
 #define MATCH         (1 << ADDRESS_FULL_MATCHES)
@@ -158,6 +160,19 @@ plan_has(const struct plan *plan, const struct session *session)
 }
 
 void
+plan_end(struct stanza *stanza)
+{
+	struct plan *plan = stanza->plan;
+
+	stanza->plan = NULL;
+	for (unsigned i = 0; plan != NULL && i < plan->count; i++)
+		session_drop(plan->sessions[i]);
+	for (struct copy *copy = plan != NULL ? plan->copies : NULL; copy != NULL;
+	     copy = copy->next)
+		session_drop(copy->session);
+}
+
+void
 plan_add(struct stanza *stanza, struct session *session)
 {
 	struct plan *plan = stanza->plan;
@@ -168,7 +183,7 @@ plan_add(struct stanza *stanza, struct session *session)
 	sessions = arena_alloc(stanza->arena, (plan->count + 1) * sizeof *sessions);
 	if (plan->count > 0)
 		memcpy(sessions, plan->sessions, plan->count * sizeof *sessions);
-	sessions[plan->count++] = session;
+	sessions[plan->count++] = session_hold(session);
 	plan->sessions = sessions;
 }
 
@@ -181,6 +196,8 @@ plan_remove(struct stanza *stanza, struct session *session)
 	for (unsigned i = 0; i < plan->count; i++)
 		if (plan->sessions[i] != session)
 			plan->sessions[kept++] = plan->sessions[i];
+		else
+			session_drop(session);
 	plan->count = kept;
 }
 
@@ -189,7 +206,7 @@ plan_add_copy(struct stanza *stanza, struct session *session, const struct eleme
 {
 	struct copy *copy = NEW(stanza->arena, struct copy), **last = &stanza->plan->copies;
 
-	copy->session = session;
+	copy->session = session_hold(session);
 	copy->element = element;
 	while (*last != NULL)
 		last = &(*last)->next;

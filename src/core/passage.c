@@ -337,6 +337,26 @@ arriving_walk(struct stanza *stanza)
 	carry_out(stanza);
 }
 
+/* While a hook held it, those who were to get it may have gone: then it is for whoever is
+ * there now. */
+static void
+plan_renew(struct stanza *stanza)
+{
+	struct plan *plan = stanza->plan;
+	struct copy *copies;
+
+	if (plan == NULL || plan->verdict != VERDICT_DELIVER || plan->count == 0)
+		return;
+	for (unsigned i = plan->count; i-- > 0;)
+		if (plan->sessions[i]->gone)
+			plan_remove(stanza, plan->sessions[i]);
+	if (plan->count > 0)
+		return;
+	copies = plan->copies;
+	plan_make(stanza);
+	stanza->plan->copies = copies;
+}
+
 /* --- out, to domains that are not ours --- */
 
 void
@@ -389,6 +409,7 @@ stanza_resume(struct stanza *stanza, enum outcome outcome)
 		return;
 	case PASSAGE_ARRIVING:
 		if (outcome == PASS && !account->forgotten) {
+			plan_renew(stanza);
 			arriving_walk(stanza);
 			return;
 		}

@@ -42,6 +42,11 @@ PUBLIC void plan_remove(struct stanza *stanza, struct session *session);
 PUBLIC void plan_add_copy(struct stanza *stanza, struct session *session,
 			  const struct element *element);
 
+/* --- core's own --- */
+
+/* Its sessions, which were held until now. */
+void plan_end(struct stanza *stanza);
+
 /* --- the table, for core and its tests --- */
 
 enum address_kind { ADDRESS_BARE, ADDRESS_FULL_MATCHES, ADDRESS_FULL_MATCHES_NOBODY };

@@ -411,6 +411,10 @@ presence_left(struct stanza *stanza)
 		subscription_left(stanza);
 		return;
 	}
+	if (session->gone) { /* while a hook held it: how it was is of no interest now */
+		stanza_drop(stanza);
+		return;
+	}
 	if (stanza->addressed) {
 		if ((stanza->type == TYPE_AVAILABLE || stanza->type == TYPE_UNAVAILABLE) &&
 		    !direct(session, stanza)) {
@@ -422,9 +426,7 @@ presence_left(struct stanza *stanza)
 		router_send(stanza);
 		return;
 	}
-	if (session->gone)
-		;
-	else if (stanza->type == TYPE_AVAILABLE)
+	if (stanza->type == TYPE_AVAILABLE)
 		became_available(session, stanza);
 	else if (stanza->type == TYPE_UNAVAILABLE)
 		became_unavailable(session, stanza->element, stanza);

@@ -109,7 +109,7 @@ router_send(struct stanza *stanza)
 	struct hosted *hosted;
 
 	here()->routed++;
-	stanza->plan = NULL;
+	plan_end(stanza);
 	stanza->account = NULL;
 	if (stanza->session != NULL && !jid_equal_bare(stanza->session->account->jid, &stanza->to))
 		forget_session(stanza);

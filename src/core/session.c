@@ -132,8 +132,7 @@ session_bind(struct account *account, const char *resource, const struct carrier
 	session_corners_make(session);
 	list_append(&account->sessions, &session->place);
 	account->session_count++;
-	if (account->pauses > 0)
-		session_look(session);
+	session_look(session);
 	session_hold(session);
 	FACTS(account->domain, session_bound, session);
 	gone = session->gone;
@@ -154,8 +153,9 @@ void
 session_look(struct session *session)
 {
 	if (session->carried != NULL)
-		session->carrier->pause(session->carried,
-					session->held > 0 || session->account->pauses > 0);
+		session->carrier->pause(session->carried, session->held > 0 ||
+								  session->account->pauses > 0 ||
+								  session->account->erased);
 }
 
 void

@@ -94,6 +94,7 @@ stanza_drop(struct stanza *stanza)
 	if (--stanza->holds > 0)
 		return;
 	must(stanza->batch == NULL);
+	plan_end(stanza);
 	if (stanza->session != NULL)
 		session_drop(stanza->session);
 	stanza->session = NULL;

@@ -93,7 +93,8 @@ bind_account_ready(void *ctx, struct account *account)
 		say_bound(bind);
 		stream_enter(stream, BOUND);
 		client->session = session_bind(account, bind->resource, &client_carrier, client);
-		log_debug(&client->session->log, "bound");
+		if (client->session != NULL)
+			log_debug(&client->session->log, "bound");
 	}
 	account_drop(account);
 	bind_end(bind);
