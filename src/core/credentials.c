@@ -272,7 +272,8 @@ struct change {
 	struct credentials credentials;
 	bool enabled;
 	int64_t reserve_ms;
-	struct account *account; /* CHANGE_ERASE: in memory, to end its contacts; NULL */
+	struct account *account; /* in memory, to be ended; NULL */
+	bool frozen;             /* it is */
 	struct err err;
 	account_changed_fn *fn;
 	void *ctx;
@@ -283,6 +284,7 @@ static void change_hashed(struct job *job);
 static void change_at_home(void *arg);
 static void change_found(void *ctx, enum stored result, const struct rows *rows);
 static void change_account_ready(void *ctx, struct account *account);
+static void change_disabled(void *ctx, struct account *account);
 static void change_write(struct change *change);
 static void change_stored(void *ctx, enum stored result);
 static void change_end(struct change *change);
@@ -396,12 +398,24 @@ change_account_ready(void *ctx, struct account *account)
 	struct change *change = ctx;
 
 	change->account = account;
-	if (account->state == ACCOUNT_UNKNOWN) {
+	if (account->state == ACCOUNT_UNKNOWN || domain_find(change->domain) == NULL) {
 		err_fail(&change->err, ERR_DOWN, "the account cannot be read now");
 		change_end(change);
-	} else {
-		change_write(change);
+		return;
 	}
+	/* Nothing that comes now is to be kept behind the erasure. */
+	account_freeze(account, true);
+	change->frozen = true;
+	change_write(change);
+}
+
+static void
+change_disabled(void *ctx, struct account *account)
+{
+	struct change *change = ctx;
+
+	change->account = account;
+	change_end(change);
 }
 
 static void
@@ -473,22 +487,28 @@ static void
 change_stored(void *ctx, enum stored result)
 {
 	struct change *change = ctx;
-	struct account *account = account_find(change->who);
+	struct domain *domain = domain_find(change->domain);
 	const struct contact *contact = NULL;
 
 	if (result != STORE_OK) {
 		err_fail(&change->err, ERR_DOWN, "it cannot be stored now");
-	} else if (change->kind == CHANGE_ENABLED && !change->enabled && account != NULL) {
-		account_end(account, STREAM_POLICY_VIOLATION, "this account was disabled");
+	} else if (change->kind == CHANGE_ENABLED && !change->enabled && domain != NULL &&
+		   account_is_in_memory(change->who)) {
+		/* If it is just being loaded, it may be from what was before. */
+		account_get(domain, change->who, &change->want, change_disabled, change);
+		return;
 	} else if (change->kind == CHANGE_ERASE && change->account != NULL &&
 		   change->account->roster != NULL) {
 		/* XEP-0077 §3.2: whoever knew it learns that it is gone. */
 		while ((contact = roster_next(change->account->roster, contact)) != NULL)
 			contact_end(change->account, contact);
+		change->account->erased = true;
 		/* They have heard it all: its sessions go without another word to them. */
 		roster_free(&change->account->roster);
 		change->account->roster = roster_new();
 	}
+	if (change->frozen)
+		account_freeze(change->account, false);
 	change_end(change);
 }
 
@@ -515,7 +535,11 @@ change_close(void *arg)
 	struct change *change = arg;
 
 	if (change->account != NULL && change->err.kind == ERR_NONE)
-		account_end(change->account, STREAM_NOT_AUTHORIZED, "this account was removed");
+		account_end(change->account,
+			    change->kind == CHANGE_ERASE ? STREAM_NOT_AUTHORIZED
+							 : STREAM_POLICY_VIOLATION,
+			    change->kind == CHANGE_ERASE ? "this account was removed"
+							 : "this account was disabled");
 	if (change->account != NULL)
 		account_drop(change->account);
 	secret_free(change->password);
