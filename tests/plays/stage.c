@@ -745,7 +745,7 @@ expect(struct person *person, const char *name, const char *type, const char *wh
 	struct heard *heard = next_heard(person);
 	bool good;
 
-	while (heard != NULL && person->by_hand && heard->element->name[0] != name[0] &&
+	while (heard != NULL && person->by_hand && strcmp(heard->element->name, name) != 0 &&
 	       text_is(heard->element->ns, NS_STREAMS)) { /* what went before */
 		heard_free(heard);
 		heard = next_heard(person);
