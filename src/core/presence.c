@@ -17,7 +17,8 @@
 #include "xml/writer.h"
 #include "xmpp/ns.h"
 
-#define DIRECTED_MAX 1000
+#define DIRECTED_MAX  1000
+#define REQUEST_BYTES 4096 /* of a request that are kept with what it says */
 
 struct directed { /* in session->directed */
 	struct entry entry;
@@ -379,19 +380,18 @@ subscription_left(struct stanza *stanza)
 		outbound_stored(outbound, STORE_OK);
 		return;
 	}
-	if (account->roster->count >= (unsigned)account->domain->settings->roster_max &&
-	    before == NULL) {
-		router_bounce(stanza, RESOURCE_CONSTRAINT, NULL, "the roster is full", NULL);
-		account_drop(account);
-		stanza_drop(stanza);
-		return;
-	}
 	contact.subscription = step.next;
 	/* Asking or approving puts somebody in the roster; refusing does not. */
 	contact.listed = (before != NULL && before->listed) || stanza->type == TYPE_SUBSCRIBE ||
 			 stanza->type == TYPE_SUBSCRIBED;
 	if (!step.next.pending_in)
 		contact.request = NULL;
+	if (contact.listed && !roster_has_room(account, &contact)) {
+		router_bounce(stanza, RESOURCE_CONSTRAINT, NULL, "the roster is full", NULL);
+		account_drop(account);
+		stanza_drop(stanza);
+		return;
+	}
 	batch = batch_new(account->domain->store, account->jid->bare);
 	if (!contact.listed && !step.next.pending_in) {
 		roster_remove(account, to.bare, batch);
@@ -436,6 +436,17 @@ presence_left(struct stanza *stanza)
 }
 
 /* --- subscriptions, inbound --- */
+
+/* RFC 6121 §3.1.3: what it says is kept, too, unless it is a speech. */
+static const char *
+request_text(const struct stanza *stanza)
+{
+	const char *text = xml_text(stanza->arena, stanza->element, NULL);
+
+	if (strlen(text) <= REQUEST_BYTES)
+		return text;
+	return xml_text(stanza->arena, element_copy_shell(stanza->arena, stanza->element), NULL);
+}
 
 struct inbound {
 	struct stanza *stanza;
@@ -499,8 +510,7 @@ subscription_arrived(struct stanza *stanza)
 		inbound_stored(inbound, STORE_OK);
 		return;
 	}
-	if (account->roster->count >= (unsigned)account->domain->settings->roster_max * 2 &&
-	    before == NULL) {
+	if (before == NULL && !roster_has_room_for_request(account)) {
 		router_bounce(stanza, RESOURCE_CONSTRAINT, NULL, "too many requests wait", NULL);
 		stanza_drop(stanza);
 		account_head_done(account);
@@ -513,7 +523,7 @@ subscription_arrived(struct stanza *stanza)
 				   contact.subscription.approved != state.approved);
 	/* A request is shown again to each new session until it is answered (§3.1.3). */
 	if (stanza->type == TYPE_SUBSCRIBE && inbound->step.next.pending_in)
-		contact.request = xml_text(stanza->arena, stanza->element, NULL);
+		contact.request = request_text(stanza);
 	if (!inbound->step.next.pending_in)
 		contact.request = NULL;
 	batch = batch_new(account->domain->store, account->jid->bare);

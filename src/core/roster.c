@@ -12,7 +12,9 @@
 #include "core/internal.h"
 #include "xmpp/ns.h"
 
-#define GROUP_END '\x1f' /* no XML character, so in no group's name */
+#define GROUP_END     '\x1f' /* no XML character, so in no group's name */
+#define CONTACT_BYTES 1024   /* that a contact may take on average */
+#define REQUESTS_MAX  500    /* of strangers that wait for an answer */
 
 static const struct statement roster_put = {
 	.name = "roster.put",
@@ -41,24 +43,31 @@ roster_new(void)
 	return zalloc(sizeof(struct roster));
 }
 
+static size_t
+contact_size(const struct contact *contact, size_t *groups)
+{
+	size_t size = sizeof *contact + strlen(contact->jid) + 1;
+
+	*groups = 0;
+	if (contact->name != NULL)
+		size += strlen(contact->name) + 1;
+	if (contact->request != NULL)
+		size += strlen(contact->request) + 1;
+	for (; contact->groups != NULL && contact->groups[*groups] != NULL; ++*groups)
+		size += strlen(contact->groups[*groups]) + 1;
+	return size + (*groups + 1) * sizeof *contact->groups;
+}
+
 /* A contact is one heap block: the struct, the list of groups, the strings. */
 static struct contact *
 contact_new(const struct contact *from)
 {
-	size_t groups = 0, size = sizeof *from + strlen(from->jid) + 1;
-	struct contact *contact;
+	size_t groups, size = contact_size(from, &groups);
+	struct contact *contact = zalloc(size);
 	const char **list;
 	char *at;
 
-	if (from->name != NULL)
-		size += strlen(from->name) + 1;
-	if (from->request != NULL)
-		size += strlen(from->request) + 1;
-	for (; from->groups != NULL && from->groups[groups] != NULL; groups++)
-		size += strlen(from->groups[groups]) + 1;
-	size += (groups + 1) * sizeof *list;
-
-	contact = zalloc(size);
+	contact->size = size;
 	list = (const char **)(contact + 1);
 	at = (char *)(list + groups + 1);
 #define PUT(text) (strcpy(at, text), at += strlen(at) + 1, at - strlen(text) - 1)
@@ -77,17 +86,49 @@ contact_new(const struct contact *from)
 }
 
 static void
+contact_take_out(struct roster *roster, const char *jid)
+{
+	struct entry *entry = table_get(&roster->contacts, jid);
+	struct contact *contact = TABLE_ITEM(entry, struct contact, entry);
+
+	if (contact == NULL)
+		return;
+	table_remove(&roster->contacts, entry);
+	roster->count--;
+	roster->listed -= contact->listed;
+	roster->bytes -= contact->size;
+	free(contact);
+}
+
+static void
 contact_put(struct roster *roster, struct contact *contact)
 {
-	struct entry *before = table_get(&roster->contacts, contact->jid);
-
-	if (before != NULL) {
-		table_remove(&roster->contacts, before);
-		free(CONTAINER(before, struct contact, entry));
-		roster->count--;
-	}
+	contact_take_out(roster, contact->jid);
 	table_put(&roster->contacts, &contact->entry, contact->jid);
 	roster->count++;
+	roster->listed += contact->listed;
+	roster->bytes += contact->size;
+}
+
+bool
+roster_has_room(const struct account *account, const struct contact *contact)
+{
+	const struct roster *roster = account->roster;
+	size_t most = (size_t)account->domain->settings->roster_max, groups;
+	struct entry *entry = table_get(&roster->contacts, contact->jid);
+	const struct contact *before = TABLE_ITEM(entry, struct contact, entry);
+	size_t size = contact_size(contact, &groups);
+
+	if ((before == NULL || !before->listed) && roster->listed >= most)
+		return false;
+	return (before != NULL && size <= before->size) ||
+	       roster->bytes + size <= most * CONTACT_BYTES;
+}
+
+bool
+roster_has_room_for_request(const struct account *account)
+{
+	return account->roster->count - account->roster->listed < REQUESTS_MAX;
 }
 
 void
@@ -210,16 +251,10 @@ roster_set(struct account *account, const struct contact *given, struct batch *b
 void
 roster_remove(struct account *account, const char *jid, struct batch *batch)
 {
-	struct entry *entry = table_get(&account->roster->contacts, jid);
-
 	version_raise(account, batch);
 	batch_add(batch, &roster_delete,
 		  (struct value[]) { text_value(account->jid->bare), text_value(jid) });
-	if (entry == NULL)
-		return;
-	table_remove(&account->roster->contacts, entry);
-	account->roster->count--;
-	free(CONTAINER(entry, struct contact, entry));
+	contact_take_out(account->roster, jid);
 }
 
 struct element *
@@ -292,7 +327,7 @@ push_item(const struct push *push)
 		element_put(query, element_copy(arena, push->item));
 		session_say(session, iq);
 	}
-	if (contact != NULL)
+	if (contact != NULL && account->state == ACCOUNT_READY)
 		FACTS(account->domain, roster_changed, account, contact);
 	arena_drop(arena);
 }
@@ -305,7 +340,7 @@ committed(void *ctx, enum stored result)
 
 	if (result != STORE_OK)
 		account_reload(account);
-	else if (push->jid != NULL && account->state == ACCOUNT_READY)
+	else if (push->jid != NULL && !account->forgotten)
 		push_item(push);
 	if (push->then != NULL)
 		push->then(push->ctx, result);

@@ -26,13 +26,15 @@ struct contact {
 	struct entry entry;
 	bool listed;         /* shown in the roster: not only a pending request */
 	const char *request; /* the pending subscribe stanza, as text; NULL */
+	size_t size;
 };
 
 struct roster {
 	struct table contacts;
 	int64_t version; /* of the last change; 0: never changed */
-	unsigned count;
-	size_t bytes;
+	unsigned count;  /* of all contacts */
+	unsigned listed; /* of those that the user has put there; the rest are requests */
+	size_t bytes;    /* that all of them take */
 };
 
 /* By bare address; NULL: none.  Good until the next change. */
@@ -44,6 +46,10 @@ PUBLIC const struct contact *roster_next(const struct roster *roster, const stru
 struct roster *roster_new(void);
 void roster_free(struct roster **roster);
 void roster_read(struct roster *roster, const struct rows *rows); /* of ROSTER_LOAD */
+/* May `contact` stand in the list, in the place of what is there under its address?  Strangers'
+ * requests take no room from it, but have a bound of their own. */
+bool roster_has_room(const struct account *account, const struct contact *contact);
+bool roster_has_room_for_request(const struct account *account);
 /* The contact in memory replaced by `contact` (strings copied, subscription as given),
  * version raised, rows added to `batch`. */
 struct contact *roster_set(struct account *account, const struct contact *contact,

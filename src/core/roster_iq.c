@@ -149,15 +149,14 @@ on_set(void *self, struct iq *iq)
 	contact.name = element_get(item, "name");
 	if (contact.name != NULL && strlen(contact.name) > NAME_MAX_BYTES)
 		return iq_error(iq, NOT_ACCEPTABLE, "a name has at most 1023 bytes");
-	if (before == NULL &&
-	    account->roster->count >= (unsigned)account->domain->settings->roster_max)
-		return iq_error(iq, RESOURCE_CONSTRAINT, "the roster is full");
 	contact.jid = jid.bare;
 	contact.listed = true;
 	if (before != NULL) { /* the client has no say in the rest (§2.1.2) */
 		contact.subscription = before->subscription;
 		contact.request = before->request;
 	}
+	if (!roster_has_room(account, &contact))
+		return iq_error(iq, RESOURCE_CONSTRAINT, "the roster is full");
 	batch = batch_new(account->domain->store, account->jid->bare);
 	roster_set(account, &contact, batch);
 	return roster_answer(iq, jid.bare, batch);
