@@ -274,6 +274,8 @@ struct change {
 	int64_t reserve_ms;
 	struct account *account; /* in memory, to be ended; NULL */
 	bool frozen;             /* it is */
+	struct entry making;     /* CHANGE_MAKE: nobody else makes it meanwhile */
+	bool makes;
 	struct err err;
 	account_changed_fn *fn;
 	void *ctx;
@@ -359,6 +361,16 @@ change_at_home(void *arg)
 		err_fail(&change->err, ERR_ABSENT, "\"%s\" is not served here", change->domain);
 		change_end(change);
 		return;
+	}
+	if (change->kind == CHANGE_MAKE) {
+		if (table_get(&here()->making, change->who->bare) != NULL) {
+			err_fail(&change->err, ERR_EXISTS, "the account \"%s\" is just being made",
+				 change->who->bare);
+			change_end(change);
+			return;
+		}
+		table_put(&here()->making, &change->making, change->who->bare);
+		change->makes = true;
 	}
 	store_read(domain->store, &account_state_read, change->who->bare, &owner, change_found,
 		   change);
@@ -515,6 +527,8 @@ change_stored(void *ctx, enum stored result)
 static void
 change_end(struct change *change)
 {
+	if (change->makes)
+		table_remove(&here()->making, &change->making);
 	shard_post(change->asked_at, &change->post, change_answer, change);
 }
 

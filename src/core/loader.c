@@ -706,5 +706,6 @@ domains_close(void)
 	table_clear(&here()->accounts);
 	table_clear(&here()->hosts);
 	table_clear(&here()->asked);
+	table_clear(&here()->making);
 	here()->retired.next = here()->retired.prev = NULL;
 }
