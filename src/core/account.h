@@ -49,7 +49,7 @@ struct account {
 	uint32_t holds;
 	uint16_t hook; /* account_loading: which comes next */
 	bool draining;
-	bool erased; /* its sessions hear the answers they wait for, and end */
+	bool erased;    /* its sessions hear the answers they wait for, and end */
 	bool forgotten; /* out of the table: a removed or reloaded account */
 	bool reloading; /* LOADING, and its sessions wait */
 	struct timer idle, again;
