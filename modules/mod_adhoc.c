@@ -180,10 +180,8 @@ offer_field(struct arena *arena, struct element *form, const struct argument *ar
 
 		element_add_text(arena, option, NULL, "value", *word);
 	}
-	if (argument->kind == ARGUMENT_PASSWORD) {
-		field = form_add(arena, form, VERIFY, "text-private", "the same again", NULL);
-		element_add(arena, field, NULL, "required");
-	}
+	if (argument->kind == ARGUMENT_PASSWORD)
+		form_add(arena, form, VERIFY, "text-private", "the same again", NULL);
 }
 
 static enum outcome
@@ -376,7 +374,7 @@ read_form(struct running *running, const struct element *form)
 						    field_name(a));
 			continue;
 		}
-		if (a->kind == ARGUMENT_PASSWORD &&
+		if (a->kind == ARGUMENT_PASSWORD && form_field(form, VERIFY) != NULL &&
 		    !text_is(form_get(arena, form, VERIFY), *values))
 			return "the two passwords are not the same";
 		read_field(running, a, values);

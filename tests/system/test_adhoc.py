@@ -79,6 +79,9 @@ class AdHoc(SystemTest):
         self.assertIsNone(self.state("mercutio@localhost"))
         self.assertIn("completed", self.command(ADMIN + "#add-user", account + twice))
         self.assertEqual(self.state("mercutio@localhost"), "enabled")
+        self.assertIn("completed", self.command(ADMIN + "#change-user-password", account +
+                                                self.field("password", "on both")))
+        Client(self.it, "mercutio", "on both").close()
         self.assertIn("<conflict", self.command(ADMIN + "#add-user", account + twice))
 
         some = self.field("accountjids", "mercutio@localhost", "tybalt@localhost")
