@@ -117,39 +117,18 @@ blocks(void *self, const struct account *account, const struct jid *who)
 
 /* --- loading --- */
 
-struct loading {
-	struct account *account;
-	void *self;
-};
-
+/* When the store cannot tell, the account is not used: better closed than open to all. */
 static void
-list_loaded(void *held, enum stored result, const struct rows *rows)
+list_loaded(void *self, struct account *account, const struct rows *rows)
 {
-	struct loading *loading = held;
-	struct account *account = loading->account;
-	void *self = loading->self;
-
-	free(loading);
-	if (result == STORE_FAILED) { /* better closed than open to all */
-		account_resume(account, DONE);
-		return;
-	}
 	for (size_t i = 0; i < rows->count; i++)
 		block(account_corner(account, self), ROW(rows, i)[0].bytes);
-	account_resume(account, PASS);
 }
 
 static enum outcome
 on_account_loading(void *self, struct account *account)
 {
-	struct loading *loading = zalloc(sizeof *loading);
-	struct value owner = text_value(account->jid->bare);
-
-	loading->account = account;
-	loading->self = self;
-	store_read(account->domain->store, &list_load, account->jid->bare, &owner, list_loaded,
-		   loading);
-	return LATER;
+	return account_read(self, account, &list_load, list_loaded);
 }
 
 static void

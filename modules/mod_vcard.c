@@ -82,35 +82,17 @@ remember(struct account *account, void *self, const char *photo)
 	card->photo = copy_text(photo);
 }
 
-struct loading {
-	struct account *account;
-	void *self;
-};
-
 static void
-photo_loaded(void *held, enum stored result, const struct rows *rows)
+photo_loaded(void *self, struct account *account, const struct rows *rows)
 {
-	struct loading *loading = held;
-	struct account *account = loading->account;
-
-	if (result == STORE_OK && rows->count > 0)
-		remember(account, loading->self, ROW(rows, 0)[0].bytes);
-	free(loading);
-	/* Without the hash nothing is lost: presence goes without it. */
-	account_resume(account, PASS);
+	if (rows->count > 0)
+		remember(account, self, ROW(rows, 0)[0].bytes);
 }
 
 static enum outcome
 on_account_loading(void *self, struct account *account)
 {
-	struct loading *loading = zalloc(sizeof *loading);
-	struct value owner = text_value(account->jid->bare);
-
-	loading->account = account;
-	loading->self = self;
-	store_read(account->domain->store, &photo_get, account->jid->bare, &owner, photo_loaded,
-		   loading);
-	return LATER;
+	return account_read(self, account, &photo_get, photo_loaded);
 }
 
 static void

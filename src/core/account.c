@@ -5,7 +5,7 @@
  * Loading, in the order it happens:
  *
  *   account_get, account_arrive	somebody needs it: make it, ask the store
- *   account_read			the row and the roster are here: ask the modules
+ *   row_read				the row and the roster are here: ask the modules
  *   loading_walk			each account_loading hook, which may wait
  *   account_settle			READY, or why not: tell who waits, drain the lane
  */
@@ -23,7 +23,7 @@
 #define AGAIN_MS SECONDS(1)  /* between tries while the store is down */
 #define LANE_MAX 10000
 
-static void account_read(void *ctx, enum stored result, const struct rows *rows);
+static void row_read(void *ctx, enum stored result, const struct rows *rows);
 static void loading_walk(struct account *account);
 static void account_settle(struct account *account, enum account_state state);
 static void drain(struct account *account);
@@ -158,7 +158,7 @@ account_bring(struct domain *domain, const struct jid *who)
 	struct value owner = text_value(account->jid->bare);
 
 	account_hold(account);
-	store_read(domain->store, &account_load, account->jid->bare, &owner, account_read, account);
+	store_read(domain->store, &account_load, account->jid->bare, &owner, row_read, account);
 	return account;
 }
 
@@ -170,12 +170,12 @@ read_again(void *arg)
 	struct account *account = arg;
 	struct value owner = text_value(account->jid->bare);
 
-	store_read(account->domain->store, &account_load, account->jid->bare, &owner, account_read,
+	store_read(account->domain->store, &account_load, account->jid->bare, &owner, row_read,
 		   account);
 }
 
 static void
-account_read(void *ctx, enum stored result, const struct rows *rows)
+row_read(void *ctx, enum stored result, const struct rows *rows)
 {
 	struct account *account = ctx;
 
@@ -239,6 +239,38 @@ account_resume(struct account *account, enum outcome outcome)
 		account->hook = 0;
 	}
 	loading_walk(account);
+}
+
+struct reading {
+	void *self;
+	struct account *account;
+	void (*fn)(void *self, struct account *account, const struct rows *rows);
+};
+
+static void
+rows_read(void *ctx, enum stored result, const struct rows *rows)
+{
+	struct reading *reading = ctx;
+	struct account *account = reading->account;
+
+	/* Of a module that may have been stopped meanwhile nothing is asked. */
+	if (result == STORE_OK && !account->stale)
+		reading->fn(reading->self, account, rows);
+	free(reading);
+	account_resume(account, result == STORE_OK ? PASS : DONE);
+}
+
+enum outcome
+account_read(void *self, struct account *account, const struct statement *statement,
+	     void (*fn)(void *self, struct account *account, const struct rows *rows))
+{
+	struct reading *reading = zalloc(sizeof *reading);
+	struct value owner = text_value(account->jid->bare);
+
+	*reading = (struct reading) { self, account, fn };
+	store_read(account->domain->store, statement, account->jid->bare, &owner, rows_read,
+		   reading);
+	return LATER;
 }
 
 /* Ends loading; drops the store's hold. */
@@ -510,7 +542,7 @@ account_load_anew(struct account *account)
 	account->reloading = true;
 	pause_sessions(account, true);
 	account_hold(account);
-	store_read(account->domain->store, &account_load, account->jid->bare, &owner, account_read,
+	store_read(account->domain->store, &account_load, account->jid->bare, &owner, row_read,
 		   account);
 }
 

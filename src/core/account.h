@@ -21,6 +21,8 @@
 #include "loop/timer.h"
 
 struct corner;
+struct rows;
+struct statement;
 
 enum account_state {
 	ACCOUNT_LOADING,
@@ -50,7 +52,7 @@ struct account {
 	uint16_t hook; /* account_loading: which comes next */
 	bool draining;
 	bool erased;    /* its sessions hear the answers they wait for, and end */
-	bool forgotten; /* out of the table: a removed or reloaded account */
+	bool forgotten; /* out of the table: it has ended, or could not be read */
 	bool reloading; /* LOADING, and its sessions wait */
 	struct timer idle, again;
 	struct corner *corners;
@@ -85,6 +87,12 @@ PUBLIC void *account_corner(const struct account *account, const void *self);
 /* Arrivals wait until as many releases; release may run waiting stanzas at once. */
 PUBLIC void account_hold_lane(struct account *account);
 PUBLIC void account_release_lane(struct account *account);
+/* For account_loading: reads what `statement` has of the account (its one parameter is the
+ * bare address), gives it to `fn` and goes on.  When the store cannot tell, the account cannot
+ * be used now.  Returns LATER. */
+PUBLIC enum outcome
+account_read(void *self, struct account *account, const struct statement *statement,
+	     void (*fn)(void *self, struct account *account, const struct rows *rows));
 /* Goes on with account_loading after LATER; DONE: the account cannot be used now. */
 PUBLIC void account_resume(struct account *account, enum outcome outcome);
 
