@@ -8,16 +8,18 @@
  *   flush_start	a session is available with a priority of zero or more: hold the
  *			account's lane, so that what comes now waits behind what came before
  *   flush_page		some rows are here: say them; more? ask for the next
- *   flush_said		all are said: let the lane go, and ping behind the last one
- *   flush_answered	the client has answered, so it has them: delete; or it has gone: the
- *			rows stay for the next session
+ *   flush_said		all are said, or as much as a client is given at once: let the lane
+ *			go, and ping behind the last one
+ *   flush_answered	the client has answered, so it has them: delete, and say more if there
+ *			is more; or it has gone: the rows stay for the next session
  */
 #include <string.h>
 
 #include "module.h"
 #include "xml/parser.h"
 
-#define PAGE           100
+#define PAGE           50
+#define AT_ONCE        (256 << 10) /* bytes said before the client has taken them */
 #define NS_CHAT_STATES "http://jabber.org/protocol/chatstates"
 
 struct offline {
@@ -38,6 +40,7 @@ struct flush {
 	struct session *session;
 	int64_t cursor;
 	int64_t count, bytes;
+	bool more; /* waits behind what was said */
 };
 
 static void flush_start(struct offline *offline, struct session *session);
@@ -50,7 +53,8 @@ static const struct statement queue_load = {
 	.name = "offline.load",
 	.in = "t",
 	.out = "iii",
-	.sqlite = "SELECT count(*), coalesce(sum(length(stanza)), 0), coalesce(max(id), 0)"
+	.sqlite = "SELECT count(*), coalesce(sum(length(CAST(stanza AS BLOB))), 0), "
+		  "coalesce(max(id), 0)"
 		  " FROM offline WHERE owner = ?",
 	.hot = true,
 };
@@ -88,42 +92,20 @@ static const struct statement message_erase = {
 
 /* --- loading --- */
 
-struct loading {
-	struct account *account;
-	void *self;
-};
-
 static void
-queue_loaded(void *held, enum stored result, const struct rows *rows)
+queue_loaded(void *self, struct account *account, const struct rows *rows)
 {
-	struct loading *loading = held;
-	struct account *account = loading->account;
-	struct queue *queue;
+	struct queue *queue = account_corner(account, self);
 
-	if (result == STORE_FAILED) {
-		free(loading);
-		account_resume(account, DONE);
-		return;
-	}
-	queue = account_corner(account, loading->self);
-	free(loading);
 	queue->count = ROW(rows, 0)[0].integer;
 	queue->bytes = ROW(rows, 0)[1].integer;
 	queue->last = ROW(rows, 0)[2].integer;
-	account_resume(account, PASS);
 }
 
 static enum outcome
 on_account_loading(void *self, struct account *account)
 {
-	struct loading *loading = zalloc(sizeof *loading);
-	struct value owner = text_value(account->jid->bare);
-
-	loading->account = account;
-	loading->self = self;
-	store_read(account->domain->store, &queue_load, account->jid->bare, &owner, queue_loaded,
-		   loading);
-	return LATER;
+	return account_read(self, account, &queue_load, queue_loaded);
 }
 
 /* --- keeping --- */
@@ -236,6 +218,7 @@ flush_page(void *held, enum stored result, const struct rows *rows)
 		return;
 	}
 	arena = arena_new();
+	flush->more = rows->more;
 	for (size_t i = 0; i < rows->count; i++) {
 		const struct value *text = &ROW(rows, i)[1];
 		struct element *message = element_parse(arena, text->bytes, text->length, NULL);
@@ -245,9 +228,13 @@ flush_page(void *held, enum stored result, const struct rows *rows)
 		flush->bytes += (int64_t)text->length;
 		if (message != NULL)
 			session_say(flush->session, message);
+		if (session_unsent(flush->session) >= AT_ONCE) {
+			flush->more |= i + 1 < rows->count;
+			break;
+		}
 	}
 	arena_drop(arena);
-	if (rows->more)
+	if (flush->more && session_unsent(flush->session) < AT_ONCE)
 		next_page(flush);
 	else
 		flush_said(flush);
@@ -283,7 +270,13 @@ flush_answered(void *held, const struct stanza *answer)
 			  (struct value[]) { text_value(owner), INTEGER_VALUE(flush->cursor) });
 		batch_commit(batch, NULL, NULL);
 	}
-	flush_end(flush);
+	if (answer == NULL || queue == NULL || !flush->more || flush->session->gone) {
+		flush_end(flush);
+		return;
+	}
+	flush->count = flush->bytes = 0;
+	account_hold_lane(flush->account);
+	next_page(flush);
 }
 
 static void

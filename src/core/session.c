@@ -224,6 +224,12 @@ session_deliver(struct session *session, struct stanza *stanza, struct gate *gat
 	say(session, &parcel);
 }
 
+size_t
+session_unsent(const struct session *session)
+{
+	return session->carried != NULL ? session->carrier->unsent(session->carried) : 0;
+}
+
 void
 session_describe(const struct session *session, char *out, size_t room)
 {

@@ -81,6 +81,8 @@ void session_say_behind(struct session *session, const struct element *element, 
 void session_deliver(struct session *session, struct stanza *stanza, struct gate *gate);
 /* Ends it: presence is withdrawn, the facts are told, the carrier hangs up. */
 PUBLIC void session_end(struct session *session, enum stream_condition condition, const char *text);
+/* Bytes said to it that its client has not taken: who has much to say waits for less. */
+PUBLIC size_t session_unsent(const struct session *session);
 PUBLIC void session_describe(const struct session *session, char *out, size_t room);
 
 /* The carrier says: a client wants this resource (NULL: make one) of an account that is
