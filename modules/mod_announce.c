@@ -129,7 +129,7 @@ MODULE = {
 	.api = MODULE_API,
 	.name = "announce",
 	.about = "Announcements to users who are online (XEP-0133)",
-	.help = "Who is offline does not hear it, and it is not kept. Admins can announce "
+	.help = "Who is offline does not hear it, and it is not kept.  Admins can announce "
 		"from their clients, too, with the module adhoc.",
 	.commands = commands,
 };

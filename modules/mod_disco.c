@@ -144,7 +144,7 @@ MODULE = {
 	.name = "disco",
 	.about = "Service Discovery (XEP-0030, XEP-0128, XEP-0157)",
 	.help = "Tells who asks what the domain can do, which services belong to it, and "
-		"the addresses of its option \"contact_addresses\". An account tells about "
+		"the addresses of its option \"contact_addresses\".  An account tells about "
 		"itself to contacts who may see its presence; for everybody else there is "
 		"nobody.",
 	.features = NAMES(NS_DISCO_INFO, NS_DISCO_ITEMS),

@@ -174,7 +174,7 @@ MODULE = {
 	.name = "last",
 	.about = "Last Activity (XEP-0012)",
 	.help = "Contacts who may see whether somebody is online may ask since when they "
-		"are not. The domain tells how long it has been up.",
+		"are not.  The domain tells how long it has been up.",
 	.features = NAMES(NS_LAST),
 	.account_features = NAMES(NS_LAST),
 	.statements = STATEMENTS(&parting_get, &parting_put, &parting_erase),

@@ -337,8 +337,8 @@ MODULE = {
 	.name = "offline",
 	.about = "Offline Messages (XEP-0160)",
 	.help = "A message for somebody who is not there is kept and delivered with the "
-		"hour it came at the next login, in order. It is forgotten when the client "
-		"has confirmed that it has it, and not before. At a bound the sender is "
+		"hour it came at the next login, in order.  It is forgotten when the client "
+		"has confirmed that it has it, and not before.  At a bound the sender is "
 		"told.",
 	.features = NAMES("msgoffline"),
 	.options = options,

@@ -208,8 +208,8 @@ MODULE = {
 	.api = MODULE_API,
 	.name = "vcard",
 	.about = "vCard and its photo's hash in presence (XEP-0054, XEP-0153)",
-	.help = "An account's public card; anybody may read it. Where a client does not say "
-		"it, the server adds to its presence which photo is the current one.",
+	.help = "An account's public card; anybody may read it.  Where a client does not "
+		"say it, the server adds to its presence which photo is the current one.",
 	.features = NAMES(NS_VCARD),
 	.account_features = NAMES(NS_VCARD),
 	.options = options,
