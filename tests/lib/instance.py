@@ -93,6 +93,13 @@ class Instance:
         assert pattern.search(conf), "no section for " + domain
         self.write_conf(pattern.sub(lambda m: m.group(1) + "\n\t" + text, conf, count=1))
 
+    def configure_section(self, name, text):
+        """Adds lines to a section that is there once."""
+        conf = self.read_conf()
+        pattern = re.compile(r"^(%s\s*\{)" % re.escape(name), re.M)
+        assert pattern.search(conf), "no section " + name
+        self.write_conf(pattern.sub(lambda m: m.group(1) + "\n\t" + text, conf, count=1))
+
     def start(self, env=None, wait=True):
         self.log = open(os.path.join(self.folder, "log.txt"), "ab")
         full = dict(os.environ)
