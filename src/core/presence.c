@@ -18,6 +18,7 @@
 #include "xmpp/ns.h"
 
 #define DIRECTED_MAX  1000
+#define PRESENCE_MAX  (64 << 10) /* bytes of memory: every contact gets a copy */
 #define REQUEST_BYTES 4096 /* of a request that are kept with what it says */
 
 struct directed { /* in session->directed */
@@ -198,6 +199,10 @@ became_available(struct session *session, struct stanza *stanza)
 	if (!read_priority(&priority, stanza->element, stanza->arena)) {
 		router_bounce(stanza, BAD_REQUEST, NULL, "a priority is a number from -128 to 127",
 			      NULL);
+		return;
+	}
+	if (arena_size(stanza->arena) > PRESENCE_MAX) {
+		router_bounce(stanza, POLICY_VIOLATION, NULL, "a presence is not a book", NULL);
 		return;
 	}
 	arena = arena_new();
