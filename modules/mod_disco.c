@@ -88,6 +88,40 @@ list_resources(struct disco *disco)
 			disco_item(disco, session->jid->full, NULL, NULL);
 }
 
+/* XEP-0157 §7.1: the kinds that are registered. */
+static const char *const contact_kinds[] = { "abuse",    "admin",  "feedback", "sales",
+					     "security", "status", "support",  NULL };
+
+/* The kind of an address of the option; NULL: none that anybody would understand. */
+static const char *
+contact_kind(const char *address)
+{
+	size_t length = strcspn(address, ":");
+
+	if (address[length] == '\0' || address[length + 1] == '\0')
+		return NULL;
+	for (const char *const *kind = contact_kinds; *kind != NULL; kind++)
+		if (strlen(*kind) == length && strncmp(*kind, address, length) == 0)
+			return *kind;
+	return NULL;
+}
+
+static void
+check_contacts(const struct domain *domain)
+{
+	const char *const *address = domain->settings->contact_addresses;
+
+	for (; address != NULL && *address != NULL; address++)
+		if (contact_kind(*address) == NULL)
+			log_warn(&domain->log,
+				 "contact_addresses: nobody is told of \"%s\": an address begins "
+				 "with "
+				 "what it is for, abuse, admin, feedback, sales, security, status "
+				 "or "
+				 "support, as in \"admin:mailto:admin@example.org\"",
+				 *address);
+}
+
 /* XEP-0157: "admin:mailto:admin@example.org" becomes a value of "admin-addresses". */
 static void
 tell_contacts(struct disco *disco)
@@ -99,18 +133,16 @@ tell_contacts(struct disco *disco)
 		return;
 	form = form_new(disco->arena, "result", "http://jabber.org/network/serverinfo");
 	for (; *address != NULL; address++) {
-		const char *colon = strchr(*address, ':');
+		const char *kind = contact_kind(*address), *var;
 		struct element *field;
-		const char *kind;
 
-		if (colon == NULL)
+		if (kind == NULL)
 			continue;
-		kind = arena_format(disco->arena, "%.*s-addresses", (int)(colon - *address),
-				    *address);
-		field = form_field(form, kind);
+		var = arena_format(disco->arena, "%s-addresses", kind);
+		field = form_field(form, var);
 		if (field == NULL)
-			field = form_add(disco->arena, form, kind, "list-multi", NULL, NULL);
-		element_add_text(disco->arena, field, NULL, "value", colon + 1);
+			field = form_add(disco->arena, form, var, "list-multi", NULL, NULL);
+		element_add_text(disco->arena, field, NULL, "value", *address + strlen(kind) + 1);
 	}
 	element_put(disco->query, form);
 }
@@ -127,6 +159,23 @@ on_asking(void *self, struct disco *disco)
 		tell_contacts(disco);
 }
 
+static void
+on_options_changed(void *self)
+{
+	if (shard_index(shard_here()) == 0) /* once is enough */
+		check_contacts(domain_of(self));
+}
+
+static bool
+start(void *self, struct domain *domain, struct err *err)
+{
+	(void)self;
+	(void)err;
+	if (shard_index(shard_here()) == 0)
+		check_contacts(domain);
+	return true;
+}
+
 static const struct iq_rule iqs[] = {
 	{ IQ_GET, TO_DOMAIN | TO_ACCOUNT, NS_DISCO_INFO, "query", on_info },
 	{ IQ_GET, TO_DOMAIN | TO_ACCOUNT, NS_DISCO_ITEMS, "query", on_items },
@@ -135,6 +184,7 @@ static const struct iq_rule iqs[] = {
 
 static const struct hook hooks[] = {
 	FACT(disco_asking, on_asking),
+	FACT(options_changed, on_options_changed),
 	HOOK(undeliverable, FALLBACK, on_undeliverable),
 	{ 0 },
 };
@@ -151,4 +201,5 @@ MODULE = {
 	.account_features = NAMES(NS_DISCO_INFO, NS_DISCO_ITEMS),
 	.iqs = iqs,
 	.hooks = hooks,
+	.start = start,
 };
