@@ -51,18 +51,15 @@ void passage_end(struct stanza *stanza);
 void account_head_done(struct account *account); /* the lane's head has been dealt with */
 
 /* --- session.c --- */
-struct session *session_most_available(struct account *account);
 void session_corners_make(struct session *session); /* anew, when modules have changed */
 /* A hook holds one of its stanzas on the way out, or does so no more. */
 void session_hold_back(struct session *session, bool back);
 void session_look(struct session *session); /* whether it is read */
-void session_set_presence(struct session *session, struct arena *arena, struct element *presence,
-			  int8_t priority);
 
 /* --- presence.c --- */
 void presence_left(struct stanza *stanza);   /* has passed the leaving hooks */
 void presence_handle(struct stanza *stanza); /* subscriptions and probes that arrived */
-void presence_session_left(struct session *session, const struct element *last_words);
+void presence_session_left(struct session *session);
 void contact_end(struct account *account, const struct contact *contact); /* roster removal */
 
 /* --- iq.c --- */

@@ -138,9 +138,7 @@ after_committed(void *ctx, enum stored result)
 
 	if (after->then != NULL)
 		after->then(iq, result);
-	if (iq->answered)
-		iq_drop(iq);
-	else if (result == STORE_OK)
+	if (result == STORE_OK)
 		(void)iq_result(iq, after->payload);
 	else
 		(void)iq_error(iq, INTERNAL_SERVER_ERROR, "it cannot be stored now");

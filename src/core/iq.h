@@ -57,7 +57,8 @@ PUBLIC enum outcome iq_error(struct iq *iq, enum condition condition, const char
 PUBLIC enum outcome iq_error_with(struct iq *iq, enum condition condition, const char *text,
 				  struct element *detail);
 /* Commits `batch`, then answers `payload`, or internal-server-error when it could not be
- * kept; returns LATER.  `then` (may be NULL) is called between commit and answer. */
+ * kept; returns LATER.  `then` (may be NULL) is called between commit and answer, and does not
+ * answer itself. */
 PUBLIC enum outcome iq_result_after(struct iq *iq, struct batch *batch, struct element *payload,
 				    void (*then)(struct iq *iq, enum stored stored));
 

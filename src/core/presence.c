@@ -19,7 +19,7 @@
 
 #define DIRECTED_MAX  1000
 #define PRESENCE_MAX  (64 << 10) /* bytes of memory: every contact gets a copy */
-#define REQUEST_BYTES 4096 /* of a request that are kept with what it says */
+#define REQUEST_BYTES 4096       /* of a request that are kept with what it says */
 
 struct directed { /* in session->directed */
 	struct entry entry;
@@ -265,12 +265,11 @@ became_unavailable(struct session *session, const struct element *presence, stru
 }
 
 void
-presence_session_left(struct session *session, const struct element *last_words)
+presence_session_left(struct session *session)
 {
 	struct arena *arena = arena_new();
 	struct element *presence = element_new(arena, NS_CLIENT, "presence");
 
-	(void)last_words;
 	element_set(arena, presence, "type", "unavailable");
 	became_unavailable(session, presence, NULL);
 	arena_drop(arena);

@@ -174,9 +174,3 @@ router_bounce(struct stanza *stanza, enum condition condition, const char *type,
 		element_put(element_child(answer, NULL, "error"), element_copy(arena, detail));
 	router_send_element(arena, answer, &stanza->to, &stanza->from);
 }
-
-void
-router_leave(struct stanza *stanza)
-{
-	passage_leave(stanza);
-}

@@ -13,8 +13,6 @@ PUBLIC void router_send_element(struct arena *arena, struct element *element,
 /* Answers a stanza with an error unless it is one; the stanza's hold stays the caller's. */
 void router_bounce(struct stanza *stanza, enum condition condition, const char *type,
 		   const char *text, struct element *detail);
-/* Runs the leaving hooks of a client's stanza and sends it.  Takes the hold. */
-void router_leave(struct stanza *stanza);
 
 /* Stanzas routed on this shard so far. */
 uint64_t router_count(void);

@@ -242,14 +242,14 @@ session_describe(const struct session *session, char *out, size_t room)
 /* --- ending --- */
 
 static void
-leave(struct session *session, const struct element *last_words)
+leave(struct session *session)
 {
 	struct account *account = session->account;
 
 	session->leaving = true; /* a fact about that may want to end it, too */
 	session_hold(session);
 	if (session->available || session->directed != NULL)
-		presence_session_left(session, last_words);
+		presence_session_left(session);
 	session->gone = true;
 	list_remove(&session->place);
 	account->session_count--;
@@ -268,7 +268,7 @@ session_end(struct session *session, enum stream_condition condition, const char
 	if (session->leaving)
 		return;
 	session->carried = NULL;
-	leave(session, NULL);
+	leave(session);
 	if (carried != NULL)
 		carrier->hang_up(carried, condition, text);
 }
@@ -287,7 +287,7 @@ session_lost(struct session *session)
 		if (hooked->fn.carrier_lost(hooked->self, session) != PASS)
 			return;
 	}
-	leave(session, NULL);
+	leave(session);
 }
 
 /* --- hearing --- */
@@ -376,6 +376,6 @@ session_hears(struct session *session, struct element *element, struct arena *ar
 	if (stanza->kind == STANZA_IQ && !stanza->addressed)
 		router_send(stanza); /* to the account's own lane; it leaves nothing */
 	else
-		router_leave(stanza);
+		passage_leave(stanza);
 	return true;
 }

@@ -83,8 +83,8 @@ PUBLIC struct batch *stanza_batch(struct stanza *stanza);
  * here on until the stage is over.  What others hold of it does not change. */
 PUBLIC struct element *stanza_edit(struct stanza *stanza);
 
-/* Answers a stanza with an error and returns DONE (core/outcome.h); an error, and a presence
- * update, are never answered.  `text` may be NULL. */
+/* Answers a stanza with an error and returns DONE (core/outcome.h); errors, results, probes and
+ * unavailable presence are never answered.  `text` may be NULL. */
 PUBLIC enum outcome stanza_error(struct stanza *stanza, enum condition condition, const char *text);
 /* The same with another type than the condition's usual one (NULL: that), and a child of the
  * module's own beside the condition. */

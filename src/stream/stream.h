@@ -60,8 +60,8 @@ struct stream_kind {
 	bool (*is_ready)(const struct stream *stream);
 	/* Nothing is open that its client may want to know of before the end. */
 	bool (*is_settled)(const struct stream *stream);
-	/* The stream is about to say goodbye, or its link is gone (`abrupt`); it is still in
-	 * its old state and whatever it says now leaves.  Once. */
+	/* The stream is about to say goodbye, or its link is gone (`abrupt`); it is not CLOSED
+	 * yet.  Once. */
 	void (*ending)(struct stream *stream, bool abrupt);
 	/* The last hold is gone. */
 	void (*freed)(struct stream *stream);
