@@ -231,36 +231,49 @@ is_meant(const struct jid *contact, const struct jid *named)
 	return strcmp(contact->domain, named->domain) == 0;
 }
 
-/* §3.3, §3.4: contacts who may see our presence are told that we have gone, or how we are. */
+/* From each of our clients that is available to `to`: that it has gone, how it is, or the
+ * question how they are. */
+static void
+say_from_all(struct account *account, const struct jid *to, const char *type)
+{
+	struct session *session;
+
+	LIST_EACH (&account->sessions, session, struct session, place) {
+		struct arena *arena;
+		struct element *presence;
+
+		if (!session->available)
+			continue;
+		arena = arena_new();
+		presence = type != NULL ? element_new(arena, NS_CLIENT, "presence")
+					: element_copy(arena, session->presence);
+		if (type != NULL)
+			element_set(arena, presence, "type", type);
+		router_send_element(arena, presence, session->jid, to);
+	}
+}
+
+/* §3.3, §3.4: contacts who may see our presence are told that we have gone, or how we are;
+ * and what we have not heard of them meanwhile, we ask. */
 static void
 show(struct change *change, const struct jid *named)
 {
 	struct account *account = change->iq->account;
 	const struct contact *contact = NULL;
-	struct session *session;
 	struct jid to;
 
 	while ((contact = roster_next(account->roster, contact)) != NULL) {
-		if (!subscription_is_from(contact->subscription) ||
-		    !jid_parse(&to, change->iq->arena, contact->jid, NULL) ||
+		bool alone = named->local != NULL && named->resource != NULL;
+
+		if (!jid_parse(&to, change->iq->arena, contact->jid, NULL) ||
 		    !is_meant(&to, named) || (!change->block && blocks(change->self, account, &to)))
 			continue;
-		LIST_EACH (&account->sessions, session, struct session, place) {
-			struct arena *arena;
-			struct element *presence;
-
-			if (!session->available)
-				continue;
-			arena = arena_new();
-			presence = change->block ? element_new(arena, NS_CLIENT, "presence")
-						 : element_copy(arena, session->presence);
-			if (change->block)
-				element_set(arena, presence, "type", "unavailable");
-			/* A resource that is blocked alone is all that hears it. */
-			router_send_element(arena, presence, session->jid,
-					    named->resource != NULL && named->local != NULL ? named
-											    : &to);
-		}
+		/* A resource that is blocked alone is all that hears it. */
+		if (subscription_is_from(contact->subscription))
+			say_from_all(account, alone ? named : &to,
+				     change->block ? "unavailable" : NULL);
+		if (!change->block && subscription_is_to(contact->subscription))
+			say_from_all(account, &to, "probe");
 	}
 }
 
@@ -299,13 +312,16 @@ change_stored(void *held, enum stored result)
 		return;
 	}
 	/* Without a corner: the account is loaded anew, or the module was stopped. */
-	if (account_corner(iq->account, change->self) != NULL) {
-		for (const char **name = change->names; *name != NULL; name++)
-			if (jid_parse(&named, iq->arena, *name, NULL))
-				show(change, &named);
-		push(change);
+	if (account_corner(iq->account, change->self) == NULL) {
+		(void)iq_result(iq, NULL);
+		return;
 	}
-	(void)iq_result(iq, NULL);
+	push(change);
+	(void)iq_result(iq_hold(iq), NULL);
+	for (const char **name = change->names; *name != NULL; name++)
+		if (jid_parse(&named, iq->arena, *name, NULL))
+			show(change, &named);
+	iq_drop(iq);
 }
 
 /* The addresses of the items, canonical and each once; NULL with the answer given. */
