@@ -25,6 +25,7 @@ SASL = "urn:ietf:params:xml:ns:xmpp-sasl"
 BIND = "urn:ietf:params:xml:ns:xmpp-bind"
 ERRORS = "urn:ietf:params:xml:ns:xmpp-streams"
 STANZA_ERRORS = "urn:ietf:params:xml:ns:xmpp-stanzas"
+DECLARATION = b"<?xml "
 BINDINGS = "urn:xmpp:sasl-cb:0"
 PATIENCE = 60 if os.environ.get("STENTOR_SLOW") else 20
 
@@ -163,11 +164,29 @@ class Client:
 
     # --- elements ---
 
-    def new_parser(self):
+    def new_parser(self, arrived=()):
         self.parser = ElementTree.XMLPullParser(("start", "end"))
-        self.depth, self.root, self.arrived = 0, None, []
+        self.depth, self.root, self.arrived, self.held = 0, None, list(arrived), b""
 
     def parse(self, data):
+        """Where a new document begins, a new parser does."""
+        data = self.held + data
+        for length in range(len(DECLARATION) - 1, 0, -1):
+            if data.endswith(DECLARATION[:length]):
+                data, self.held = data[:-length], data[-length:]
+                break
+        else:
+            self.held = b""
+        pieces = data.split(DECLARATION)
+        for i, piece in enumerate(pieces):
+            if i > 0:
+                held = self.held
+                self.new_parser(self.arrived)
+                self.held = held
+                piece = DECLARATION + piece
+            self.feed(piece)
+
+    def feed(self, data):
         self.parser.feed(data)
         for event, element in self.parser.read_events():
             if event == "start":
