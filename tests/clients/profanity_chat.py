@@ -52,6 +52,35 @@ def send(instance, to, text):
                    timeout=60)
 
 
+def go_sendxmpp_with_direct_tls():
+    needs("go-sendxmpp")
+    with Instance("sendxmpp") as instance:
+        instance.add_account("juliet@localhost", "capulet-secret")
+        instance.add_account("romeo@localhost", "montague-secret")
+        instance.start()
+        words = ["go-sendxmpp", "-n", "-t", "-j", "127.0.0.1:%d" % instance.tls_port]
+        romeo = words + ["-u", "romeo@localhost", "-p", "montague-secret"]
+        juliet = words + ["-u", "juliet@localhost", "-p", "capulet-secret"]
+        # It never hears offline messages here: version 0.5.6 falls over the ping behind them.
+        listener = subprocess.Popen(juliet + ["-l"], stdout=subprocess.PIPE, text=True)
+        try:
+            end = time.monotonic() + 20
+            while "juliet" not in instance.ctl("session", "list").stdout:
+                assert time.monotonic() < end, "she never came"
+                time.sleep(0.1)
+            subprocess.run(romeo + ["juliet@localhost"], input="said in time", text=True,
+                           check=True, timeout=60)
+            assert "said in time" in listener.stdout.readline()
+        finally:
+            listener.kill()
+            listener.wait()
+        wrong = subprocess.run(words + ["-u", "romeo@localhost", "-p", "wrong",
+                                        "juliet@localhost"], input="never", text=True,
+                               capture_output=True, timeout=60)
+        assert wrong.returncode != 0, wrong
+        instance.stop()
+
+
 def profanity_and_go_sendxmpp_talk():
     needs("profanity", "tmux", "go-sendxmpp")
     with Instance("profanity") as instance:
@@ -89,4 +118,4 @@ def profanity_and_go_sendxmpp_talk():
 
 
 if __name__ == "__main__":
-    main(profanity_and_go_sendxmpp_talk)
+    main(profanity_and_go_sendxmpp_talk, go_sendxmpp_with_direct_tls)
