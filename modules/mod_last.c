@@ -122,7 +122,7 @@ on_unavailable(void *self, struct session *session, const struct element *presen
 static void
 on_left(void *self, struct session *session)
 {
-	struct words *words = session_corner(session, self);
+	const struct words *words = session_corner(session, self);
 	struct account *account = session->account;
 
 	if (session_is_last(session)) {
@@ -136,8 +136,14 @@ on_left(void *self, struct session *session)
 		 * store itself logs what it could not keep. */
 		batch_commit(batch, NULL, NULL);
 	}
+}
+
+static void
+on_unloading(void *self, struct session *session)
+{
+	struct words *words = session_corner(session, self);
+
 	free(words->said);
-	words->said = NULL;
 }
 
 static bool
@@ -161,6 +167,7 @@ static const struct hook hooks[] = {
 	HOOK(iq_arriving, DELIVER, on_arriving),
 	FACT(session_unavailable, on_unavailable),
 	FACT(session_left, on_left),
+	FACT(session_unloading, on_unloading),
 	{ 0 },
 };
 

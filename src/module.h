@@ -35,7 +35,8 @@
  *
  * MEMORY.  A stanza has an arena; build answers there (element_new(iq->arena, ...)).  An
  * account or session has a corner of yours, `account_size` and `session_size` zeroed bytes
- * (account_corner, session_corner); free what it owns in account_unloading or session_left.
+ * (account_corner, session_corner); free what it owns in account_unloading or
+ * session_unloading.
  * What every stanza needs must be in memory: load it in account_loading.
  *
  * ERRORS.  A peer's mistake is answered (iq_error, stanza_error), the store's failure is

@@ -95,7 +95,8 @@ corners_make(struct account *account)
 	for (struct instance **i = instances; *i != NULL; i++)
 		if ((*i)->module->account_size > 0)
 			account->corners[--count] =
-				(struct corner) { (*i)->self, zalloc((*i)->module->account_size) };
+				(struct corner) { (*i)->self, (*i)->module,
+						  zalloc((*i)->module->account_size) };
 }
 
 /* What the modules of now own in the corners they have; a module that has been stopped while

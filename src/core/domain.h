@@ -26,6 +26,7 @@ struct instance {          /* of a module, for one domain and shard */
  * while accounts stay. */
 struct corner {
 	const void *self;
+	const struct module *module;
 	void *bytes;
 };
 

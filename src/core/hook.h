@@ -79,6 +79,8 @@ struct removal;
 	X(carrier_lost, enum outcome, (void *self, struct session *session))                    \
 	/* A session is gone for good; its fields can still be read. */                         \
 	X(session_left, void, (void *self, struct session *session))                            \
+	/* A session's memory goes, or the module was stopped: free what the corner owns. */    \
+	X(session_unloading, void, (void *self, struct session *session))                       \
 	/* Something is about to be said to a session.  DONE: the handler keeps it back and has \
 	 * taken what it needs. */                                                              \
 	X(parcel_leaving, enum outcome, (void *self, struct session *session, struct parcel *)) \

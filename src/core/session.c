@@ -31,6 +31,19 @@ session_find(const struct account *account, const char *resource)
 	return NULL;
 }
 
+/* What a corner owns goes first; its module may have been stopped, so its declaration is
+ * asked and not the domain. */
+static void
+corner_free(struct session *session, const struct corner *corner)
+{
+	const struct hook *hook = corner->module->hooks;
+
+	for (; hook != NULL && hook->used; hook++)
+		if (hook->name == HOOK_session_unloading)
+			hook->fn.session_unloading((void *)corner->self, session);
+	free(corner->bytes);
+}
+
 struct session *
 session_hold(struct session *session)
 {
@@ -48,7 +61,7 @@ session_drop(struct session *session)
 		return;
 	must(session->gone);
 	for (unsigned i = 0; i < session->corner_count; i++)
-		free(session->corners[i].bytes);
+		corner_free(session, &session->corners[i]);
 	free(session->corners);
 	free(session->presence);
 	free(session->jid);
@@ -91,11 +104,11 @@ session_corners_make(struct session *session)
 		bytes = session_corner(session, (*i)->self);
 		if (bytes == NULL)
 			bytes = zalloc((*i)->module->session_size);
-		corners[count++] = (struct corner) { (*i)->self, bytes };
+		corners[count++] = (struct corner) { (*i)->self, (*i)->module, bytes };
 	}
 	for (unsigned i = 0; i < session->corner_count; i++)
 		if (corner_find(corners, count, session->corners[i].self) == NULL)
-			free(session->corners[i].bytes);
+			corner_free(session, &session->corners[i]);
 	free(session->corners);
 	session->corners = corners;
 	session->corner_count = count;
