@@ -262,6 +262,7 @@ show(struct change *change, const struct jid *named)
 	const struct contact *contact = NULL;
 	struct jid to;
 
+	account_hold_lane(account); /* what they answer may change the roster */
 	while ((contact = roster_next(account->roster, contact)) != NULL) {
 		bool alone = named->local != NULL && named->resource != NULL;
 
@@ -275,6 +276,7 @@ show(struct change *change, const struct jid *named)
 		if (!change->block && subscription_is_to(contact->subscription))
 			say_from_all(account, &to, "probe");
 	}
+	account_release_lane(account);
 }
 
 /* §3.3: who has asked for the list hears of the change as it was asked for. */

@@ -37,7 +37,8 @@ struct roster {
 	size_t bytes;    /* that all of them take */
 };
 
-/* By bare address; NULL: none.  Good until the next change. */
+/* By bare address; NULL: none.  Good until the next change.  What is sent to a contact may be
+ * answered at once, and change the roster: who walks it and sends holds the lane meanwhile. */
 PUBLIC const struct contact *roster_find(const struct roster *roster, const struct jid *who);
 PUBLIC const struct contact *roster_next(const struct roster *roster, const struct contact *before);
 
