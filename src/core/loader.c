@@ -515,7 +515,7 @@ modules_change(struct domain *domain, const struct conf_section *section,
 	bool good = true;
 
 	while ((account = account_next(account)) != NULL)
-		if (account->domain == domain && account->state == ACCOUNT_READY)
+		if (account->domain == domain)
 			account_corners_free(account);
 
 	while (modules[count] != NULL)
