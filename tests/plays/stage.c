@@ -1602,7 +1602,7 @@ play(const char *path, unsigned shards, uint64_t seed, long failing)
 }
 
 static bool
-may_fail_anywhere(const char *path)
+has_mark(const char *path, const char *mark)
 {
 	FILE *file = fopen(path, "r");
 	char *line = NULL;
@@ -1612,7 +1612,7 @@ may_fail_anywhere(const char *path)
 	if (file == NULL)
 		return false;
 	for (int i = 0; i < 5 && getline(&line, &room, file) >= 0; i++)
-		found |= strncmp(line, "# Fails anywhere.", 17) == 0;
+		found |= strncmp(line, mark, strlen(mark)) == 0;
 	free(line);
 	fclose(file);
 	return found;
@@ -1623,7 +1623,7 @@ play_failing(const char *path, unsigned shards, uint64_t seed)
 {
 	int how = PASSED;
 
-	if (!may_fail_anywhere(path))
+	if (!has_mark(path, "# Fails anywhere."))
 		return SKIPPED;
 	for (long n = 1; n < FAILING_MAX && how == PASSED; n++)
 		how = play(path, shards, seed, n);
@@ -1668,6 +1668,8 @@ main(int argc, char **argv)
 		}
 		if (fail_each) {
 			how = play_failing(argv[i], shards > 0 ? shards : 3, seed);
+		} else if (seeds > 0 && has_mark(argv[i], "# Not by lot.")) {
+			how = SKIPPED;
 		} else if (seeds > 0) {
 			for (uint64_t n = 1; n <= seeds && how == PASSED; n++)
 				how = play(argv[i], shards > 0 ? shards : 3, n, 0);

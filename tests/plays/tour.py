@@ -255,8 +255,14 @@ class Person:
                 break
             some = True
             try:
-                for event in self.parser.feed(data):
+                # A stream that starts anew behind what ends the one before: another document.
+                first, *others = data.split(b"<?xml")
+                for event in self.parser.feed(first) if first else ():
                     self.take(event)
+                for other in others:
+                    self.parser = Parser()
+                    for event in self.parser.feed(b"<?xml" + other):
+                        self.take(event)
             except xml.parsers.expat.ExpatError as why:
                 raise Fails("%s hears what is not XML: %s" % (self.name, why))
         return some
