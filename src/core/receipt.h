@@ -20,6 +20,7 @@ struct receipt {
 	uint32_t holds;
 	uint32_t number; /* the owner's: the stanza's place in its stream */
 	uint32_t bytes;  /* the owner's: what it counts against its bound */
+	bool is_awaited; /* the owner's: somebody waits for it, so it does not dawdle */
 	void (*settled)(struct receipt *receipt);
 	void *owner;
 };

@@ -103,8 +103,10 @@ stanza_drop(struct stanza *stanza)
 	stanza->wire = NULL;
 	if (stanza->receipt == NULL || stanza->receipt->home == shard_here())
 		stanza_over(stanza);
-	else
+	else if (stanza->receipt->is_awaited)
 		shard_post(stanza->receipt->home, &stanza->post, stanza_over, stanza);
+	else
+		shard_post_later(stanza->receipt->home, &stanza->post, stanza_over, stanza);
 }
 
 struct batch *

@@ -7,12 +7,17 @@
  * The queue of posts is a stack that anybody pushes to and its shard takes whole and
  * reverses, so it is first in, first out.  Who pushes onto an empty one wakes the shard.
  * The eventfd is edge-triggered and never read: only its being written counts.
+ *
+ * What nobody waits for lies at its sender's, a pile for each shard, until the sender has
+ * something else for that shard, the pile is high, or it is a tenth of a second old: to wake a
+ * thread costs more than most of what it is woken for.
  */
 #include "loop/shard.h"
 
 #include "base/arena.h"
 #include "base/clock.h"
 #include "loop/internal.h"
+#include "loop/timer.h"
 
 #include <event2/event.h>
 #include <event2/event_struct.h>
@@ -27,6 +32,14 @@
 #include <sys/eventfd.h>
 #include <unistd.h>
 
+#define LATER_MS   50 /* a timer may be as late again */
+#define LATER_MANY 32
+
+struct pile {                      /* posts that wake nobody */
+	struct post *first, *last; /* last put first, as in a shard's queue */
+	unsigned count;
+};
+
 struct shard {
 	struct post *_Atomic posts; /* last pushed first */
 	struct event_base *base;
@@ -35,6 +48,8 @@ struct shard {
 	int64_t alarm_at; /* what `alarm` is set to, in now_ms(); -1: off */
 	struct post *end_first, *end_last;
 	unsigned end_count;
+	struct pile *piles; /* one for each shard */
+	struct timer pile_timer;
 	unsigned index;
 	int wake_fd;
 	pthread_t thread;
@@ -57,6 +72,9 @@ static void turn(struct shard *shard);
 static void run_posts(struct shard *shard);
 static void run_turn_end(struct shard *shard);
 static void set_alarm(struct shard *shard);
+static void push(struct shard *to, struct post *first, struct post *last);
+static void push_pile(struct shard *to);
+static void piles_are_old(void *arg);
 static void wake(struct shard *shard);
 static void woken(evutil_socket_t fd, short what, void *arg);
 static unsigned cores(void);
@@ -109,16 +127,64 @@ shard_timers(void)
 void
 shard_post(struct shard *to, struct post *post, void (*fn)(void *arg), void *arg)
 {
-	struct post *first = atomic_load_explicit(&to->posts, memory_order_relaxed);
-
 	post->fn = fn;
 	post->arg = arg;
+	push_pile(to);
+	push(to, post, post);
+}
+
+void
+shard_post_later(struct shard *to, struct post *post, void (*fn)(void *arg), void *arg)
+{
+	struct pile *pile;
+
+	must(here != NULL);
+	pile = &here->piles[to->index];
+	post->fn = fn;
+	post->arg = arg;
+	atomic_store_explicit(&post->next, pile->first, memory_order_relaxed);
+	pile->first = post;
+	if (pile->count++ == 0)
+		pile->last = post;
+	if (pile->count >= LATER_MANY)
+		push_pile(to);
+	else if (!timer_is_on(&here->pile_timer))
+		timer_start(&here->pile_timer, LATER_MS, piles_are_old, NULL);
+}
+
+/* `first` was posted last of a chain that ends with `last`. */
+static void
+push(struct shard *to, struct post *first, struct post *last)
+{
+	struct post *before = atomic_load_explicit(&to->posts, memory_order_relaxed);
+
 	do
-		atomic_store_explicit(&post->next, first, memory_order_relaxed);
-	while (!atomic_compare_exchange_weak_explicit(&to->posts, &first, post,
+		atomic_store_explicit(&last->next, before, memory_order_relaxed);
+	while (!atomic_compare_exchange_weak_explicit(&to->posts, &before, first,
 						      memory_order_release, memory_order_relaxed));
-	if (first == NULL && to != here)
+	if (before == NULL && to != here)
 		wake(to);
+}
+
+static void
+push_pile(struct shard *to)
+{
+	struct pile *pile, pushed;
+
+	if (here == NULL || here->piles[to->index].count == 0)
+		return;
+	pile = &here->piles[to->index];
+	pushed = *pile;
+	*pile = (struct pile) { 0 };
+	push(to, pushed.first, pushed.last);
+}
+
+static void
+piles_are_old(void *arg)
+{
+	(void)arg;
+	for (unsigned i = 0; i < count; i++)
+		push_pile(&shards[i]);
 }
 
 void
@@ -173,6 +239,7 @@ shards_open(unsigned wanted)
 		must(shard->base != NULL && shard->wake_fd >= 0);
 		shard->index = i;
 		shard->alarm_at = -1;
+		shard->piles = zalloc(count * sizeof *shard->piles);
 		timers_init(&shard->timers);
 		event_assign(&shard->wake, shard->base, shard->wake_fd,
 			     EV_READ | EV_PERSIST | EV_ET, woken, NULL);
@@ -230,6 +297,7 @@ shards_close(void)
 		event_del(&shards[i].alarm);
 		event_base_free(shards[i].base);
 		close(shards[i].wake_fd);
+		free(shards[i].piles);
 	}
 	free(shards);
 	shards = NULL;

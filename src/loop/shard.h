@@ -34,6 +34,10 @@ PUBLIC struct shard *shard_for(uint64_t hash);
 /* Calls `fn(arg)` on `to`, later, in the order posted by this thread.  Any thread may
  * post; `post` and what it is about belong to `to` from now on. */
 PUBLIC void shard_post(struct shard *to, struct post *post, void (*fn)(void *arg), void *arg);
+/* The same for what nobody waits for, such as memory on its way home: it comes a tenth of a
+ * second later at most, with whatever this shard posts there before that, and does not wake a
+ * shard that sleeps.  Order with shard_post is kept.  Only a shard may call it. */
+PUBLIC void shard_post_later(struct shard *to, struct post *post, void (*fn)(void *arg), void *arg);
 
 /* Calls `fn(arg)` on this shard at the end of this turn of the loop: for what should
  * happen once however often it was asked for (flushing what was corked).  `post` must

@@ -311,6 +311,9 @@ on_stanza(struct client_stream *client, struct element *element, struct arena *a
 	if (ledger->open >= settings->open_stanzas ||
 	    ledger->bytes >= (size_t)settings->open_bytes || !ledger_has_room(ledger))
 		client->full = true;
+	receipt->is_awaited = client->on_settled != NULL ||
+			      ledger->open > settings->open_stanzas / 2 ||
+			      ledger->bytes > (size_t)settings->open_bytes / 2;
 
 	if (is_session_request(client, element)) {
 		grant_session(client, element, arena);

@@ -108,6 +108,13 @@ shard_post(struct shard *to, struct post *post, void (*fn)(void *arg), void *arg
 	passages[passage_count++] = (struct passage) { post, here, to };
 }
 
+/* Order is all that counts here. */
+void
+shard_post_later(struct shard *to, struct post *post, void (*fn)(void *arg), void *arg)
+{
+	shard_post(to, post, fn, arg);
+}
+
 void
 shard_at_turn_end(struct post *post, void (*fn)(void *arg), void *arg)
 {

@@ -69,7 +69,10 @@ send_letters(void *arg)
 		for (unsigned to = 0; to < shard_count(); to++, mine++) {
 			mine->from = here;
 			mine->number = n;
-			shard_post(shard_at(to), &mine->post, letter_came, mine);
+			if (n % 3 == 0)
+				shard_post(shard_at(to), &mine->post, letter_came, mine);
+			else
+				shard_post_later(shard_at(to), &mine->post, letter_came, mine);
 		}
 }
 
@@ -109,6 +112,35 @@ look_whether_posted(void *arg)
 {
 	tallies[0].wrong = *(bool *)arg ? 0 : 1;
 	shards_stop();
+}
+
+/* From shard 1, which does nothing more: to a shard that sleeps, and to itself. */
+static void
+post_three_later(void *arg)
+{
+	static struct post posts[3];
+
+	(void)arg;
+	if (shard_index(shard_here()) != 1)
+		return;
+	shard_post_later(shard_at(1), &posts[0], set_flag, &flags[0]);
+	shard_post_later(shard_at(0), &posts[1], set_flag, &flags[1]);
+	shard_post_later(shard_at(0), &posts[2], stop, NULL);
+}
+
+static void
+what_nobody_waits_for_comes_nevertheless(void **state)
+{
+	int64_t start = now_ms();
+
+	(void)state;
+	memset(flags, 0, sizeof flags);
+	shards_open(2);
+	shards_run(post_three_later, NULL);
+	assert_true(flags[0]);
+	assert_true(flags[1]);
+	assert_true(now_ms() - start < 5000);
+	shards_close();
 }
 
 static void
@@ -320,6 +352,7 @@ main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(posts_of_each_shard_come_in_order),
+		cmocka_unit_test(what_nobody_waits_for_comes_nevertheless),
 		cmocka_unit_test(what_was_posted_before_comes_before_the_start),
 		cmocka_unit_test(before_the_run_here_is_shard_0),
 		cmocka_unit_test(the_end_of_a_turn_comes_after_its_posts),

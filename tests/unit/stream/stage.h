@@ -89,6 +89,12 @@ shard_post(struct shard *to, struct post *post, void (*fn)(void *arg), void *arg
 }
 
 void
+shard_post_later(struct shard *to, struct post *post, void (*fn)(void *arg), void *arg)
+{
+	shard_post(to, post, fn, arg);
+}
+
+void
 shard_at_turn_end(struct post *post, void (*fn)(void *arg), void *arg)
 {
 	stage_queue(&shard_here()->ends, post, fn, arg);
