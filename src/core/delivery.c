@@ -204,10 +204,16 @@ plan_remove(struct stanza *stanza, struct session *session)
 void
 plan_add_copy(struct stanza *stanza, struct session *session, const struct element *element)
 {
-	struct copy *copy = NEW(stanza->arena, struct copy), **last = &stanza->plan->copies;
+	struct copy *copy = NEW(stanza->arena, struct copy), **last;
 
+	if (stanza->plan == NULL) { /* it leaves: there is nothing else to plan */
+		must(stanza->passage == PASSAGE_LEAVING);
+		stanza->plan = NEW(stanza->arena, struct plan);
+	}
+	last = &stanza->plan->copies;
 	copy->session = session_hold(session);
 	copy->element = element;
+	copy->archive_id = stanza->archive_id;
 	while (*last != NULL)
 		last = &(*last)->next;
 	*last = copy;

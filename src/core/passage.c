@@ -62,6 +62,7 @@ struct leaving_commit {
 	const struct element *element;
 	struct jid to;
 	struct account *account;
+	struct gate *gate;
 };
 
 static void
@@ -70,6 +71,8 @@ leaving_committed(void *ctx, enum stored result)
 	struct leaving_commit *commit = ctx;
 	struct arena *arena = commit->arena;
 
+	gate_answer(commit->gate, result == STORE_OK);
+	gate_drop(commit->gate);
 	if (result != STORE_OK) {
 		struct arena *answer_arena = arena_new();
 		struct element *answer =
@@ -82,13 +85,15 @@ leaving_committed(void *ctx, enum stored result)
 			router_send_element(answer_arena, answer, &commit->to, &from);
 		else
 			arena_drop(answer_arena);
+		account_reload(commit->account);
 	}
 	receipt_drop(commit->receipt);
 	account_drop(commit->account);
 	arena_drop(arena);
 }
 
-static void
+/* What waits for these rows stands behind the gate. */
+static struct gate *
 commit_leaving(struct stanza *stanza)
 {
 	struct arena *arena = arena_new();
@@ -100,8 +105,17 @@ commit_leaving(struct stanza *stanza)
 	commit->element = element_copy_shell(arena, stanza->element);
 	commit->account = account_hold(stanza->account);
 	jid_copy(&commit->to, arena, &stanza->to);
+	commit->gate = gate_new();
 	stanza->batch = NULL;
 	batch_commit(batch, leaving_committed, commit);
+	return commit->gate;
+}
+
+static void
+say_copies(struct stanza *stanza, struct gate *gate)
+{
+	for (struct copy *copy = stanza->plan->copies; copy != NULL; copy = copy->next)
+		session_say_behind(copy->session, copy->element, gate, copy->archive_id);
 }
 
 static void
@@ -109,6 +123,7 @@ leaving_walk(struct stanza *stanza)
 {
 	enum hook_name name = leaving_hook(stanza->kind);
 	struct domain *domain = stanza->domain;
+	struct gate *gate = NULL;
 
 	while (stanza->hook < domain->hook_counts[name]) {
 		switch (call(&domain->hooks[name][stanza->hook++], stanza)) {
@@ -123,7 +138,9 @@ leaving_walk(struct stanza *stanza)
 		}
 	}
 	if (stanza->batch != NULL)
-		commit_leaving(stanza);
+		gate = commit_leaving(stanza);
+	if (stanza->plan != NULL)
+		say_copies(stanza, gate);
 	if (stanza->kind == STANZA_PRESENCE)
 		presence_left(stanza);
 	else
@@ -258,8 +275,7 @@ deliver(struct stanza *stanza)
 
 	for (unsigned i = 0; i < plan->count; i++)
 		session_deliver(plan->sessions[i], stanza, gate);
-	for (struct copy *copy = plan->copies; copy != NULL; copy = copy->next)
-		session_say_behind(copy->session, copy->element, gate);
+	say_copies(stanza, gate);
 	finish(stanza, gate);
 }
 

@@ -23,6 +23,7 @@ struct copy { /* something else that goes out beside the stanza */
 	struct copy *next;
 	struct session *session;
 	const struct element *element;
+	uint64_t archive_id; /* of the stanza */
 };
 
 struct plan {
@@ -34,11 +35,12 @@ struct plan {
 };
 
 PUBLIC bool plan_has(const struct plan *plan, const struct session *session);
-/* For hooks; `stanza->plan` must be there. */
+/* For hooks on arrivals; `stanza->plan` must be there. */
 PUBLIC void plan_add(struct stanza *stanza, struct session *session);
 PUBLIC void plan_remove(struct stanza *stanza, struct session *session);
 /* `element` (in the stanza's arena) goes to `session` behind the stanza, under the same
- * commit: how carbons travel. */
+ * commit: how carbons travel.  Of a stanza that leaves: to one of the account's own sessions,
+ * when the hooks have passed and the account's own rows are committed. */
 PUBLIC void plan_add_copy(struct stanza *stanza, struct session *session,
 			  const struct element *element);
 

@@ -111,6 +111,7 @@ router_send(struct stanza *stanza)
 	here()->routed++;
 	plan_end(stanza);
 	stanza->account = NULL;
+	stanza->archive_id = 0; /* that was the sender's archive */
 	if (stanza->session != NULL && !jid_equal_bare(stanza->session->account->jid, &stanza->to))
 		forget_session(stanza);
 

@@ -203,9 +203,10 @@ say(struct session *session, struct parcel *parcel)
 }
 
 void
-session_say_behind(struct session *session, const struct element *element, struct gate *gate)
+session_say_behind(struct session *session, const struct element *element, struct gate *gate,
+		   uint64_t archive_id)
 {
-	struct parcel parcel = { .gate = gate_hold(gate) };
+	struct parcel parcel = { .gate = gate_hold(gate), .archive_id = archive_id };
 
 	if (session->gone) {
 		gate_drop(gate);
@@ -220,13 +221,15 @@ session_say_behind(struct session *session, const struct element *element, struc
 void
 session_say(struct session *session, const struct element *element)
 {
-	session_say_behind(session, element, NULL);
+	session_say_behind(session, element, NULL, 0);
 }
 
 void
 session_deliver(struct session *session, struct stanza *stanza, struct gate *gate)
 {
-	struct parcel parcel = { .kind = stanza->kind, .type = stanza->type };
+	struct parcel parcel = { .kind = stanza->kind,
+				 .type = stanza->type,
+				 .archive_id = stanza->archive_id };
 
 	if (session->gone)
 		return;

@@ -18,6 +18,7 @@
 struct parcel {
 	struct wire *head, *payload; /* payload may be NULL; both become the carrier's */
 	struct gate *gate;           /* NULL: at once; becomes the carrier's */
+	uint64_t archive_id;         /* of the message in it, in the account's archive; 0: none */
 	enum stanza_kind kind;
 	enum stanza_type type;
 };
@@ -75,8 +76,9 @@ PUBLIC void *session_corner(struct session *session, const void *self);
 /* Says an element of ours; `to` and `from` are as it has them.  Harmless on a session
  * that is gone. */
 PUBLIC void session_say(struct session *session, const struct element *element);
-/* The same behind a gate (NULL: none). */
-void session_say_behind(struct session *session, const struct element *element, struct gate *gate);
+/* The same behind a gate (NULL: none); `archive_id` is what the message in it is kept under. */
+void session_say_behind(struct session *session, const struct element *element, struct gate *gate,
+			uint64_t archive_id);
 /* Says a stanza that has arrived, its payload shared by all who get it. */
 void session_deliver(struct session *session, struct stanza *stanza, struct gate *gate);
 /* Ends it: presence is withdrawn, the facts are told, the carrier hangs up. */

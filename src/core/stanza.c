@@ -118,6 +118,13 @@ stanza_batch(struct stanza *stanza)
 	return stanza->batch;
 }
 
+void
+stanza_archived(struct stanza *stanza, uint64_t id)
+{
+	must(stanza->account != NULL && id != 0);
+	stanza->archive_id = id;
+}
+
 struct element *
 stanza_edit(struct stanza *stanza)
 {

@@ -43,6 +43,7 @@ struct stanza {
 	struct account *account; /* the account it leaves or has reached; NULL: none */
 	struct session *session; /* leaving: who says it.  arriving: NULL */
 	struct plan *plan;       /* arriving, from stage ARCHIVE on: who gets it */
+	uint64_t archive_id;     /* under which the account's archive keeps it; 0: not kept */
 
 	/* core's own */
 	struct receipt *receipt;
@@ -78,6 +79,11 @@ PUBLIC void stanza_drop(struct stanza *stanza);
  * waits for both; when the store refuses, the sender is told resource-constraint and may
  * send it again. */
 PUBLIC struct batch *stanza_batch(struct stanza *stanza);
+
+/* For the archive, in the stages STAMP and ARCHIVE: the account keeps it under this id
+ * (core/id.h).  What is said of the stanza to the account's sessions carries it along: the
+ * stanza itself and the copies made of it. */
+PUBLIC void stanza_archived(struct stanza *stanza, uint64_t id);
 
 /* For the stage STAMP of an arrival: the stanza's element as a copy that may be edited from
  * here on until the stage is over.  What others hold of it does not change. */

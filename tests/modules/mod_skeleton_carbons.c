@@ -11,7 +11,7 @@ struct carbons {
 	uint64_t copies;
 };
 
-struct wants {				/* a corner of the session */
+struct wants { /* a corner of the session */
 	bool carbons;
 };
 
@@ -42,7 +42,7 @@ on_arriving(void *self, struct stanza *stanza)
 		if (!wants->carbons || plan_has(stanza->plan, session))
 			continue;
 		plan_add_copy(stanza, session,
-		              wrap(stanza->arena, "received", session, stanza->element));
+			      wrap(stanza->arena, "received", session, stanza->element));
 		carbons->copies++;
 	}
 	return PASS;
@@ -61,7 +61,8 @@ on_leaving(void *self, struct stanza *stanza)
 
 		if (!wants->carbons || session == stanza->session)
 			continue;
-		session_say(session, wrap(stanza->arena, "sent", session, stanza->element));
+		plan_add_copy(stanza, session,
+			      wrap(stanza->arena, "sent", session, stanza->element));
 		carbons->copies++;
 	}
 	return PASS;
