@@ -65,6 +65,7 @@
 #include "core/features.h"
 #include "core/hook.h"
 #include "core/host.h"
+#include "core/id.h"
 #include "core/iq.h"
 #include "core/plan.h"
 #include "core/roster.h"

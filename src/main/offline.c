@@ -17,6 +17,7 @@
 #include "store/store.h"
 #include "core/account.h"
 #include "core/credentials.h"
+#include "core/id.h"
 #include "core/loader.h"
 #include "main/admin.h"
 #include "main/commands.h"
@@ -168,7 +169,8 @@ offline_run(const char *conf_path, int lock, const struct command *command, cons
 	if (!shut)
 		server.store = bare ? store_as_it_is(server.conf, &faults)
 				    : startup_store(server.conf, &faults);
-	if (server.store != NULL && !bare && !credentials_open(server.store, &err))
+	if (server.store != NULL && !bare &&
+	    (!credentials_open(server.store, &err) || !ids_open(server.store, &err)))
 		text_addf(&faults, "%s\n", err.text);
 	if (faults.length > 0) {
 		faults.bytes[strcspn(faults.bytes, "\n")] = '\0';
@@ -176,8 +178,10 @@ offline_run(const char *conf_path, int lock, const struct command *command, cons
 	} else {
 		answer = run_on_shard(command, arguments);
 	}
-	if (!bare && !shut)
+	if (!bare && !shut) {
 		credentials_close();
+		ids_close();
+	}
 	if (server.store != NULL)
 		store_close(&server.store);
 	shards_close();

@@ -19,6 +19,7 @@
 #include "store/store.h"
 #include "core/credentials.h"
 #include "core/domain.h"
+#include "core/id.h"
 #include "core/loader.h"
 #include "stream/client.h"
 #include "stream/settings.h"
@@ -269,7 +270,8 @@ startup_open(struct text *faults)
 	else
 		server.store = startup_store(conf, faults);
 	text_clear(&notes);
-	if (server.store != NULL && !credentials_open(server.store, &err))
+	if (server.store != NULL &&
+	    (!credentials_open(server.store, &err) || !ids_open(server.store, &err)))
 		fault(faults, &err);
 	if (!signals_open(&err))
 		fault(faults, &err);
@@ -359,6 +361,7 @@ startup_close(void)
 {
 	admin_end();
 	credentials_close();
+	ids_close();
 	if (server.desk != NULL)
 		helper_pool_free(&server.desk);
 	if (server.store != NULL)

@@ -23,6 +23,7 @@
 #include "core/account.h"
 #include "core/credentials.h"
 #include "core/directory.h"
+#include "core/id.h"
 #include "core/loader.h"
 #include "fake/fake.h"
 #include "net/tls.h"
@@ -254,7 +255,7 @@ open_world(void)
 	if (!store_migrate(stage.store, migrating, &err))
 		fails("%s", err.text);
 	free(migrating);
-	if (!credentials_open(stage.store, &err))
+	if (!credentials_open(stage.store, &err) || !ids_open(stage.store, &err))
 		fails("%s", err.text);
 	open_house();
 	fake_shuffle(stage.seed);
@@ -310,6 +311,7 @@ close_world(void)
 		store_fail(stage.store, 0);
 		close_house();
 		credentials_close();
+		ids_close();
 		store_close(&stage.store);
 		tls_context_free(&stage.tls);
 		shards_close();
