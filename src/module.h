@@ -67,6 +67,7 @@
 #include "core/host.h"
 #include "core/id.h"
 #include "core/iq.h"
+#include "core/keeper.h"
 #include "core/plan.h"
 #include "core/roster.h"
 #include "core/router.h"

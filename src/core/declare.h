@@ -14,6 +14,7 @@
 #include "core/hook.h"
 #include "core/host.h"
 #include "core/iq.h"
+#include "core/keeper.h"
 #include "store/store.h"
 
 #define MODULE_API 1 /* raised when a module must be compiled anew */
@@ -63,10 +64,11 @@ struct module {
 	const struct element_rule *elements;
 	const struct command *commands;
 	const struct metric *metrics;
-	const struct host *host; /* a service on a subdomain */
-	size_t size;             /* its own state, a domain and shard */
-	size_t account_size;     /* its corner in each account in memory */
-	size_t session_size;     /* and in each session */
+	const struct host *host;     /* a service on a subdomain */
+	const struct keeper *keeper; /* it keeps the domain's messages */
+	size_t size;                 /* its own state, a domain and shard */
+	size_t account_size;         /* its corner in each account in memory */
+	size_t session_size;         /* and in each session */
 	bool (*start)(void *self, struct domain *domain, struct err *err);
 	void (*stop)(void *self);
 };
