@@ -39,7 +39,7 @@ static const struct statement list_load = {
 static const struct statement list_add = {
 	.name = "blocking.add",
 	.in = "tt",
-	.sqlite = "INSERT OR REPLACE INTO blocking (owner, jid) VALUES (?, ?)",
+	.sqlite = "REPLACE INTO blocking (owner, jid) VALUES (?, ?)",
 };
 static const struct statement list_remove_one = {
 	.name = "blocking.remove",

@@ -70,7 +70,7 @@ static const struct statement features_get = {
 static const struct statement features_put = {
 	.name = "caps.put",
 	.in = "tttti",
-	.sqlite = "INSERT OR REPLACE INTO caps (owner, hash, ver, features, learned)"
+	.sqlite = "REPLACE INTO caps (owner, hash, ver, features, learned)"
 		  " VALUES (?, ?, ?, ?, ?)",
 };
 static const struct statement features_prune = {

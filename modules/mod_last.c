@@ -32,7 +32,7 @@ static const struct statement parting_get = {
 static const struct statement parting_put = {
 	.name = "last.put",
 	.in = "tit",
-	.sqlite = "INSERT OR REPLACE INTO last (owner, at, words) VALUES (?, ?, ?)",
+	.sqlite = "REPLACE INTO last (owner, at, words) VALUES (?, ?, ?)",
 };
 static const struct statement parting_erase = {
 	.name = "last.erase",

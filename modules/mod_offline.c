@@ -56,6 +56,8 @@ static const struct statement queue_load = {
 	.sqlite = "SELECT count(*), coalesce(sum(length(CAST(stanza AS BLOB))), 0), "
 		  "coalesce(max(id), 0)"
 		  " FROM offline WHERE owner = ?",
+	.mariadb = "SELECT count(*), coalesce(sum(length(stanza)), 0), coalesce(max(id), 0)"
+		   " FROM offline WHERE owner = ?",
 	.hot = true,
 };
 static const struct statement message_put = {

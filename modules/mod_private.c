@@ -25,7 +25,7 @@ static const struct statement scrap_keys = {
 	.name = "private.keys",
 	.in = "t",
 	.out = "t",
-	.sqlite = "SELECT key FROM documents WHERE owner = ? AND collection = 'private'",
+	.sqlite = "SELECT \"key\" FROM documents WHERE owner = ? AND collection = 'private'",
 	.hot = true,
 };
 static const struct option options[] = {
@@ -41,8 +41,8 @@ static const struct statement scraps_list = {
 	.name = "private.list",
 	.in = "t",
 	.out = "tt",
-	.sqlite = "SELECT key, text FROM documents WHERE owner = ? AND collection = 'private'"
-		  " ORDER BY key",
+	.sqlite = "SELECT \"key\", text FROM documents WHERE owner = ? AND collection = 'private'"
+		  " ORDER BY \"key\"",
 	.hot = true,
 };
 static const struct statement scraps_erase = {

@@ -35,7 +35,7 @@ static const struct statement photo_get = {
 static const struct statement card_put = {
 	.name = "vcard.put",
 	.in = "ttt",
-	.sqlite = "INSERT OR REPLACE INTO vcard (owner, card, photo) VALUES (?, ?, ?)",
+	.sqlite = "REPLACE INTO vcard (owner, card, photo) VALUES (?, ?, ?)",
 };
 static const struct statement card_erase = {
 	.name = "vcard.erase",

@@ -42,6 +42,8 @@ static const struct statement account_load = {
 	.hot = true,
 };
 
+const struct statement *const account_statements[] = { &account_load, NULL };
+
 static void
 describe(const struct log_scope *scope, char *out, size_t room)
 {

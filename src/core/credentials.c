@@ -55,7 +55,7 @@ static const struct statement account_state_read = {
 static const struct statement account_insert = {
 	.name = "account.insert",
 	.in = "tti",
-	.sqlite = "INSERT OR REPLACE INTO accounts (owner, domain, created) VALUES (?, ?, ?)",
+	.sqlite = "REPLACE INTO accounts (owner, domain, created) VALUES (?, ?, ?)",
 };
 static const struct statement account_disable = {
 	.name = "account.disable",
@@ -71,7 +71,7 @@ static const struct statement account_reserve = {
 static const struct statement credentials_write = {
 	.name = "account.set-credentials",
 	.in = "tiibbb",
-	.sqlite = "INSERT OR REPLACE INTO credentials (owner, hash, iterations, salt, stored_key,"
+	.sqlite = "REPLACE INTO credentials (owner, hash, iterations, salt, stored_key,"
 		  " server_key) VALUES (?, ?, ?, ?, ?, ?)",
 };
 static const struct statement credentials_erase = {
@@ -110,6 +110,29 @@ const struct statement account_show_statement = {
 	.sqlite = "SELECT created, disabled, reserved_until,"
 		  " (SELECT count(*) FROM roster r WHERE r.owner = a.owner AND r.listed = 1)"
 		  " FROM accounts a WHERE owner = ?",
+};
+const struct statement account_number_statement = {
+	.name = "account.number",
+	.in = "t",
+	.out = "i",
+	.sqlite = "SELECT count(*) FROM accounts WHERE domain = ? AND reserved_until = 0",
+};
+
+const struct statement *const credentials_statements[] = {
+	&credentials_read,
+	&account_state_read,
+	&account_insert,
+	&account_disable,
+	&account_reserve,
+	&credentials_write,
+	&credentials_erase,
+	&roster_erase,
+	&secret_read,
+	&secret_write,
+	&account_list_statement,
+	&account_show_statement,
+	&account_number_statement,
+	NULL,
 };
 
 /* --- opening --- */

@@ -46,6 +46,7 @@ PUBLIC void account_erase(struct domain *domain, const struct jid *who, int64_t 
 
 extern const struct statement account_list_statement; /* domain, after, LIMIT -> see .c */
 extern const struct statement account_show_statement;
+extern const struct statement account_number_statement; /* domain -> how many */
 
 /* The secret behind made-up credentials, from the store (made at the first start).  Blocks;
  * main only. */

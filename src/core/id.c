@@ -41,7 +41,6 @@ static const struct statement mark_read = {
 	.in = "",
 	.out = "i",
 	.sqlite = "SELECT coalesce(max(mark), 0) FROM id_marks",
-	.mariadb = "SELECT coalesce(max(mark), 0) FROM id_marks",
 };
 static const struct statement mark_raise = {
 	.name = "id.raise",
@@ -54,23 +53,22 @@ static const struct statement mark_raise = {
 static const struct statement mark_set = {
 	.name = "id.set",
 	.in = "ii",
-	.sqlite = "INSERT INTO id_marks (place, mark) VALUES (?, ?)"
-		  " ON CONFLICT (place) DO UPDATE SET mark = excluded.mark",
-	.mariadb = "INSERT INTO id_marks (place, mark) VALUES (?, ?)"
-		   " ON DUPLICATE KEY UPDATE mark = VALUES(mark)",
+	.sqlite = "REPLACE INTO id_marks (place, mark) VALUES (?, ?)",
 };
 static const struct statement key_read = {
 	.name = "id.key",
 	.in = "",
 	.out = "b",
 	.sqlite = "SELECT value FROM secrets WHERE name = 'ids'",
-	.mariadb = "SELECT value FROM secrets WHERE name = 'ids'",
 };
 static const struct statement key_write = {
 	.name = "id.set-key",
 	.in = "b",
 	.sqlite = "INSERT INTO secrets (name, value) VALUES ('ids', ?)",
-	.mariadb = "INSERT INTO secrets (name, value) VALUES ('ids', ?)",
+};
+
+const struct statement *const id_statements[] = {
+	&mark_read, &mark_raise, &mark_set, &key_read, &key_write, NULL,
 };
 
 static void mark_move(struct place *place, uint64_t number);

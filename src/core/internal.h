@@ -80,6 +80,12 @@ bool account_is_in_memory(const struct jid *who); /* whatever its state */
 /* Nothing comes in and its clients are not read, until it is released. */
 void account_freeze(struct account *account, bool frozen);
 
+/* --- what each file asks of the store, NULL-terminated, for the tests of statements --- */
+extern const struct statement *const account_statements[];
+extern const struct statement *const credentials_statements[];
+extern const struct statement *const id_statements[];
+extern const struct statement *const roster_statements[];
+
 /* --- loader.c --- */
 extern const struct option domain_options[];
 

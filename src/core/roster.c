@@ -21,7 +21,7 @@ static const struct statement roster_put = {
 	.in = "tttt"
 	      "iiiii"
 	      "ti",
-	.sqlite = "INSERT OR REPLACE INTO roster (owner, contact, name, groups, how, pending_out,"
+	.sqlite = "REPLACE INTO roster (owner, contact, name, groups, how, pending_out,"
 		  " pending_in, approved, listed, request, version) VALUES (?,?,?,?,?,?,?,?,?,?,?)",
 };
 static const struct statement roster_delete = {
@@ -35,6 +35,13 @@ static const struct statement roster_set_version = {
 	.in = "it",
 	.sqlite = "UPDATE accounts SET roster_version = ? WHERE owner = ?",
 	.hot = true,
+};
+
+const struct statement *const roster_statements[] = {
+	&roster_put,
+	&roster_delete,
+	&roster_set_version,
+	NULL,
 };
 
 struct roster *

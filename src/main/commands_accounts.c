@@ -374,14 +374,6 @@ run_list(struct call *call)
 
 /* --- count --- */
 
-static const struct statement account_number = {
-	.name = "account.number",
-	.in = "t",
-	.out = "i",
-	.sqlite = "SELECT count(*) FROM accounts WHERE domain = ? AND reserved_until = 0",
-	.mariadb = "SELECT count(*) FROM accounts WHERE domain = ? AND reserved_until = 0",
-};
-
 struct counting {
 	struct call *call;
 	unsigned awaited;
@@ -427,8 +419,8 @@ run_count(struct call *call)
 		struct value in = text_value(d->name);
 
 		if (wanted == NULL || text_is(wanted, d->name))
-			store_read(server.store, &account_number, NULL, &in, domain_counted,
-				   counting);
+			store_read(server.store, &account_number_statement, NULL, &in,
+				   domain_counted, counting);
 	}
 }
 

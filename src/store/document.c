@@ -11,35 +11,29 @@ static const struct statement document_get = {
 	.name = "document.get",
 	.in = "ttt",
 	.out = "tt",
-	.sqlite = "SELECT key, text FROM documents WHERE owner = ? AND collection = ? AND key = ?",
-	.mariadb = "SELECT `key`, text FROM documents WHERE owner = ? AND collection = ? AND `key` "
-		   "= ?",
+	.sqlite = "SELECT \"key\", text FROM documents"
+		  " WHERE owner = ? AND collection = ? AND \"key\" = ?",
 	.hot = true,
 };
 static const struct statement document_list = {
 	.name = "document.list",
 	.in = "tt",
 	.out = "tt",
-	.sqlite = "SELECT key, text FROM documents WHERE owner = ? AND collection = ? ORDER BY key",
-	.mariadb = "SELECT `key`, text FROM documents WHERE owner = ? AND collection = ? ORDER BY "
-		   "`key`",
+	.sqlite = "SELECT \"key\", text FROM documents WHERE owner = ? AND collection = ?"
+		  " ORDER BY \"key\"",
 	.hot = true,
 };
 static const struct statement document_put = {
 	.name = "document.put",
 	.in = "tttt",
 	.out = "",
-	.sqlite = "INSERT INTO documents (owner, collection, key, text) VALUES (?, ?, ?, ?)"
-		  " ON CONFLICT (owner, collection, key) DO UPDATE SET text = excluded.text",
-	.mariadb = "INSERT INTO documents (owner, collection, `key`, text) VALUES (?, ?, ?, ?)"
-		   " ON DUPLICATE KEY UPDATE text = VALUES(text)",
+	.sqlite = "REPLACE INTO documents (owner, collection, \"key\", text) VALUES (?, ?, ?, ?)",
 };
 static const struct statement document_unput = {
 	.name = "document.unput",
 	.in = "ttt",
 	.out = "",
-	.sqlite = "DELETE FROM documents WHERE owner = ? AND collection = ? AND key = ?",
-	.mariadb = "DELETE FROM documents WHERE owner = ? AND collection = ? AND `key` = ?",
+	.sqlite = "DELETE FROM documents WHERE owner = ? AND collection = ? AND \"key\" = ?",
 	.hot = true,
 };
 static const struct statement document_unput_all = {
@@ -47,7 +41,6 @@ static const struct statement document_unput_all = {
 	.in = "tt",
 	.out = "",
 	.sqlite = "DELETE FROM documents WHERE owner = ? AND collection = ?",
-	.mariadb = "DELETE FROM documents WHERE owner = ? AND collection = ?",
 	.hot = true,
 };
 

@@ -146,5 +146,6 @@ bool version_is_known(const char *schemas, const char *driver, const char *modul
 		      struct err *err);
 /* A write that changes nothing, and a read: whether the database works. */
 extern const struct statement probe_write, probe_read;
+extern const struct statement *const migration_statements[]; /* NULL-terminated */
 /* The same for all that is recorded. */
 bool versions_check(struct store *store, struct err *err);

@@ -46,21 +46,18 @@ static const struct statement migrations_list = {
 	.in = "",
 	.out = "ti",
 	.sqlite = "SELECT module, max(number) FROM migrations GROUP BY module",
-	.mariadb = "SELECT module, max(number) FROM migrations GROUP BY module",
 };
 static const struct statement migration_last = {
 	.name = "migration.last",
 	.in = "t",
 	.out = "i",
 	.sqlite = "SELECT max(number) FROM migrations WHERE module = ?",
-	.mariadb = "SELECT max(number) FROM migrations WHERE module = ?",
 };
 static const struct statement migration_record = {
 	.name = "migration.record",
 	.in = "titi",
 	.out = "",
 	.sqlite = "INSERT INTO migrations (module, number, name, applied) VALUES (?, ?, ?, ?)",
-	.mariadb = "INSERT INTO migrations (module, number, name, applied) VALUES (?, ?, ?, ?)",
 };
 
 const struct statement probe_write = {
@@ -68,14 +65,16 @@ const struct statement probe_write = {
 	.in = "",
 	.out = "",
 	.sqlite = "UPDATE migrations SET applied = applied WHERE module = 'store' AND number = 1",
-	.mariadb = "UPDATE migrations SET applied = applied WHERE module = 'store' AND number = 1",
 };
 const struct statement probe_read = {
 	.name = "probe.read",
 	.in = "",
 	.out = "i",
 	.sqlite = "SELECT number FROM migrations WHERE module = 'store' AND number = 1",
-	.mariadb = "SELECT number FROM migrations WHERE module = 'store' AND number = 1",
+};
+
+const struct statement *const migration_statements[] = {
+	&migrations_list, &migration_last, &migration_record, &probe_write, &probe_read, NULL,
 };
 
 static bool needs_find(struct store *store, struct arena *arena, const char *const *modules,

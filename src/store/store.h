@@ -26,15 +26,17 @@ enum store_type { STORE_INTEGER = 'i', STORE_TEXT = 't', STORE_BLOB = 'b' };
 
 /*
  * One SQL statement.  `in` and `out` name the types of its parameters and columns, a
- * character each ("tti"); parameters are '?' in order.  Every driver that a statement's
- * owner supports has a text.
+ * character each ("tti"); parameters are '?' in order, and each is named once.
+ *
+ * `sqlite` is for every driver, `mariadb` only where MariaDB must be told in other words;
+ * doc/modules.md says what both understand.  A test prepares every statement on both.
  */
 struct statement {
 	const char *name; /* "roster.load": unique; for logs, metrics and plan tests */
 	const char *in, *out;
 	const char *sqlite;
-	const char *mariadb;
-	bool hot; /* on a hot path: a test demands that it uses an index */
+	const char *mariadb; /* NULL: the same text */
+	bool hot;            /* on a hot path: a test demands that it uses an index */
 };
 
 struct value { /* a parameter or a column; type as declared */

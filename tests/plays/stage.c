@@ -891,7 +891,7 @@ befriend(struct person *a, struct person *b)
 	static const struct statement befriend_statement = {
 		.name = "stage.befriend",
 		.in = "tt",
-		.sqlite = "INSERT OR REPLACE INTO roster (owner, contact, how, pending_out, "
+		.sqlite = "REPLACE INTO roster (owner, contact, how, pending_out, "
 			  "pending_in,"
 			  " approved, listed, version) VALUES (?, ?, 3, 0, 0, 0, 1, 1)",
 	};
