@@ -111,11 +111,22 @@ commit_leaving(struct stanza *stanza)
 	return commit->gate;
 }
 
+/* What several copies share is written once. */
 static void
 say_copies(struct stanza *stanza, struct gate *gate)
 {
-	for (struct copy *copy = stanza->plan->copies; copy != NULL; copy = copy->next)
-		session_say_behind(copy->session, copy->element, gate, copy->archive_id);
+	const struct element *written = NULL;
+	struct wire *payload = NULL;
+
+	for (struct copy *copy = stanza->plan->copies; copy != NULL; copy = copy->next) {
+		if (copy->element != written) {
+			wire_drop(payload);
+			payload = session_payload(copy->element);
+			written = copy->element;
+		}
+		session_say_copy(copy->session, copy, payload, gate);
+	}
+	wire_drop(payload);
 }
 
 static void
@@ -291,8 +302,9 @@ carry_out(struct stanza *stanza)
 		break;
 	case VERDICT_STORE:
 	case VERDICT_REFUSE:
-		router_bounce(stanza, stanza->plan->condition, NULL, NULL, NULL);
-		finish(stanza, NULL);
+		if (stanza->plan->copies == NULL)
+			router_bounce(stanza, stanza->plan->condition, NULL, NULL, NULL);
+		deliver(stanza);
 		break;
 	case VERDICT_HANDLE:
 		if (stanza->kind == STANZA_IQ)
@@ -316,6 +328,20 @@ tell_plan_made(struct stanza *stanza)
 	return true;
 }
 
+/* A hook has dealt with it.  Who keeps it for those who come later leaves the copies to those
+ * who are here. */
+static void
+arriving_done(struct stanza *stanza)
+{
+	struct account *account = stanza->account;
+
+	if (stanza->plan != NULL && stanza->plan->verdict == VERDICT_STORE)
+		deliver(stanza);
+	else
+		finish(stanza, NULL);
+	account_head_done(account);
+}
+
 static void
 arriving_walk(struct stanza *stanza)
 {
@@ -335,11 +361,9 @@ arriving_walk(struct stanza *stanza)
 		if (outcome == PASS)
 			continue;
 		stanza->hook++;
-		if (outcome == LATER)
-			return; /* the lane's head stays where it is */
-		finish(stanza, NULL);
-		account_head_done(account);
-		return;
+		if (outcome == DONE)
+			arriving_done(stanza);
+		return; /* LATER: the lane's head stays where it is */
 	}
 	if (stanza->plan == NULL)
 		plan_make(stanza);
@@ -429,8 +453,12 @@ stanza_resume(struct stanza *stanza, enum outcome outcome)
 			arriving_walk(stanza);
 			return;
 		}
-		if (outcome == PASS) /* the account has gone meanwhile */
-			router_bounce(stanza, SERVICE_UNAVAILABLE, NULL, NULL, NULL);
+		if (outcome == DONE) {
+			arriving_done(stanza);
+			return;
+		}
+		/* the account has gone meanwhile */
+		router_bounce(stanza, SERVICE_UNAVAILABLE, NULL, NULL, NULL);
 		finish(stanza, NULL);
 		account_head_done(account);
 		return;

@@ -22,8 +22,8 @@ enum verdict {
 struct copy { /* something else that goes out beside the stanza */
 	struct copy *next;
 	struct session *session;
-	const struct element *element;
-	uint64_t archive_id; /* of the stanza */
+	const struct element *element; /* written once when several copies share it */
+	uint64_t archive_id;           /* of the stanza */
 };
 
 struct plan {
@@ -38,9 +38,10 @@ PUBLIC bool plan_has(const struct plan *plan, const struct session *session);
 /* For hooks on arrivals; `stanza->plan` must be there. */
 PUBLIC void plan_add(struct stanza *stanza, struct session *session);
 PUBLIC void plan_remove(struct stanza *stanza, struct session *session);
-/* `element` (in the stanza's arena) goes to `session` behind the stanza, under the same
- * commit: how carbons travel.  Of a stanza that leaves: to one of the account's own sessions,
- * when the hooks have passed and the account's own rows are committed. */
+/* `element` (a stanza in the stanza's arena) goes to `session`, addressed to it, behind the
+ * stanza and under the same commit: how carbons travel.  Of a stanza that leaves: to one of
+ * the account's own sessions, when the hooks have passed and the account's own rows are
+ * committed.  An arrival that somebody gets a copy of is not refused. */
 PUBLIC void plan_add_copy(struct stanza *stanza, struct session *session,
 			  const struct element *element);
 

@@ -240,6 +240,43 @@ session_deliver(struct session *session, struct stanza *stanza, struct gate *gat
 	say(session, &parcel);
 }
 
+struct wire *
+session_payload(const struct element *element)
+{
+	struct text text = { 0 };
+	struct wire *payload;
+
+	xml_write_rest(&text, element);
+	payload = wire_new(text.bytes, text.length);
+	text_clear(&text);
+	return payload;
+}
+
+void
+session_say_copy(struct session *session, const struct copy *copy, struct wire *payload,
+		 struct gate *gate)
+{
+	struct parcel parcel = { .archive_id = copy->archive_id };
+	struct text text = { 0 };
+	struct arena *arena;
+	struct element *shell;
+
+	if (session->gone)
+		return;
+	arena = arena_new();
+	shell = element_copy_shell(arena, copy->element);
+	element_set(arena, shell, "to", session->jid->full);
+	if (stanza_kind_read(&parcel.kind, shell))
+		(void)stanza_type_read(&parcel.type, parcel.kind, element_get(shell, "type"));
+	xml_write_start(&text, shell, NS_CLIENT);
+	parcel.head = wire_new(text.bytes, text.length);
+	parcel.payload = wire_hold(payload);
+	parcel.gate = gate_hold(gate);
+	say(session, &parcel);
+	text_clear(&text);
+	arena_drop(arena);
+}
+
 size_t
 session_unsent(const struct session *session)
 {

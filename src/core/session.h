@@ -37,6 +37,7 @@ struct carrier {
 	size_t (*unsent)(void *carried);
 };
 
+struct copy;
 struct corner;
 struct directed;
 
@@ -79,6 +80,11 @@ PUBLIC void session_say(struct session *session, const struct element *element);
 /* The same behind a gate (NULL: none); `archive_id` is what the message in it is kept under. */
 void session_say_behind(struct session *session, const struct element *element, struct gate *gate,
 			uint64_t archive_id);
+/* One of several copies that share an element, addressed to the session: `payload` is what
+ * session_payload has made of it. */
+struct wire *session_payload(const struct element *element);
+void session_say_copy(struct session *session, const struct copy *copy, struct wire *payload,
+		      struct gate *gate);
 /* Says a stanza that has arrived, its payload shared by all who get it. */
 void session_deliver(struct session *session, struct stanza *stanza, struct gate *gate);
 /* Ends it: presence is withdrawn, the facts are told, the carrier hangs up. */
