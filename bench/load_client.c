@@ -279,8 +279,7 @@ hear_features(struct client *client, struct slice stanza)
 		if (slice_has(stanza, offer))
 			authenticate(client);
 		else
-			client_fail(client, "the server does not offer %s: %.*s", options.mechanism,
-				    (int)stanza.length, stanza.bytes);
+			client_fail(client, "the server does not offer %s", options.mechanism);
 	} else if (!slice_has(stanza, NS_BIND)) {
 		client_fail(client, "the server lets nobody bind a resource");
 	} else {

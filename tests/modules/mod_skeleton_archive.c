@@ -12,13 +12,16 @@ struct archive {
 	uint64_t stamped;
 };
 
+/* Its id from now on, as text. */
 static const char *
-new_id(struct arena *arena)
+take_id(struct stanza *stanza)
 {
-	char id[17];
+	char text[ID_TEXT];
 
-	random_name(id, sizeof id - 1);
-	return arena_copy(arena, id);
+	if (stanza->archive_id == 0)
+		stanza_archived(stanza, id_next(0));
+	id_write(text, stanza->archive_id);
+	return arena_copy(stanza->arena, text);
 }
 
 static enum outcome
@@ -29,7 +32,7 @@ on_stamping(void *self, struct stanza *stanza)
 	struct element *id = element_add(stanza->arena, edited, "urn:xmpp:sid:0", "stanza-id");
 
 	element_set(stanza->arena, id, "by", stanza->account->jid->bare);
-	element_set(stanza->arena, id, "id", new_id(stanza->arena));
+	element_set(stanza->arena, id, "id", take_id(stanza));
 	archive->stamped++;
 	return PASS;
 }
@@ -38,8 +41,11 @@ static enum outcome
 keep(void *self, struct stanza *stanza)
 {
 	(void)self;
-	batch_put(stanza_batch(stanza), "skeleton", new_id(stanza->arena),
-	          xml_text(stanza->arena, stanza->element, NULL));
+	if (stanza->type == TYPE_ERROR)
+		return PASS;
+	batch_put(stanza_batch(stanza), "skeleton", take_id(stanza),
+		  xml_text(stanza->arena, stanza->element, NULL));
+	id_keep(stanza_batch(stanza), stanza->archive_id);
 	return PASS;
 }
 
