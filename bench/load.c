@@ -27,7 +27,13 @@
 const struct scenario scenarios[] = {
 	{ "register", "make accounts in-band (XEP-0077), one connection each", run_register },
 	{ "login", "TLS, SASL, a resource, goodbye; over and over", run_login },
+	{ "idle", "sessions that are present and do nothing", run_idle },
 	{ "chat", "pairs that talk; every message is counted", run_chat },
+	{ "prepare-roster", "mutual contacts within groups of --roster + 1 accounts",
+	  run_prepare_roster },
+	{ "presence", "a storm of logins with those rosters", run_presence },
+	{ "roster", "fetch rosters, one question a session at a time", run_roster },
+	{ "fanout", "one speaks, all hear it (--protocol raw)", run_fanout },
 	{ 0 },
 };
 
@@ -47,9 +53,19 @@ const char scenario_help[] =
 	"                         pss_a_session} in bytes, of all the server's processes\n"
 	"  errors                 {lost, duplicated, reordered, failed}\n"
 	"  tls                    what was agreed on\n"
+	"  said                   chat, fanout: messages sent in all, warm-up included\n"
 	"  existing, resumed      register: accounts that were there; login: resumed TLS sessions\n"
+	"  sessions, rss_at_end   idle: who was there; the memory after --seconds of rest\n"
+	"  entering               idle: {seconds, cpu_us, latency} of the logins before\n"
+	"  presences              presence: how many were delivered; cpu_us_a_presence: all of\n"
+	"                         the server's CPU time, shared among them\n"
+	"  versions_offered       roster: whether the server keeps versions; empty_answers: how\n"
+	"                         often nothing had changed; items: contacts in an answer\n"
+	"  groups                 prepare-roster: how many are as they should be\n"
 	"\n"
-	"An operation is a message that arrived, a login, an account made, a roster fetched.\n"
+	"An operation is a message (of a fanout: a copy) that arrived, a login, an account made, "
+	"a\n"
+	"roster fetched, a subscription, and a second of idle.\n"
 	"cpu_us, server_cpu and memory need --pids.\n"
 	"\n"
 	"The exit code is 1 when anything was lost, duplicated, reordered or refused, 2 when the\n"

@@ -43,6 +43,7 @@ static struct chat {
 	bool speaking, both, closed;
 	int64_t from, until; /* what was sent then is measured */
 	uint64_t said, arrived, failed;
+	uint64_t unacked;
 	unsigned acking;
 	struct stat_times times, acks;
 	int64_t moved;
@@ -68,6 +69,7 @@ said_add(struct said *said, int64_t when)
 		said->room = room;
 	}
 	said->when[said->count++ & (said->room - 1)] = when;
+	chat.unacked++;
 }
 
 static bool
@@ -97,6 +99,7 @@ hear_ack(struct talker *talker, struct slice stanza)
 	for (; said->acked != number; said->acked++) {
 		int64_t when = said->when[said->acked & (said->room - 1)];
 
+		chat.unacked--;
 		if (is_measured(when))
 			stat_add(&chat.acks, now - when);
 	}
@@ -294,8 +297,8 @@ drain(void)
 	int64_t end = now_ns() + 60 * NS_A_SECOND;
 
 	chat.speaking = false;
-	while (chat.arrived < chat.said && now_ns() < end && chat.crowd.here > 0 &&
-	       now_ns() - chat.moved < (int64_t)(options.patience * 1e9))
+	while ((chat.arrived < chat.said || chat.unacked > 0) && now_ns() < end &&
+	       chat.crowd.here > 0 && now_ns() - chat.moved < (int64_t)(options.patience * 1e9))
 		loop_turn(now_ns() + 100 * NS_A_MS);
 }
 
@@ -345,6 +348,9 @@ count_errors(struct report *report)
 	}
 	report->errors.lost = chat.said - distinct;
 	report->errors.failed = chat.failed + chat.crowd.failed + chat.crowd.gone;
+	if (chat.unacked > 0)
+		complain("%llu messages were not acknowledged", (unsigned long long)chat.unacked);
+	report->errors.failed += chat.unacked;
 	if (chat.times.count == 0)
 		report->errors.failed++;
 }

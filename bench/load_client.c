@@ -279,7 +279,8 @@ hear_features(struct client *client, struct slice stanza)
 		if (slice_has(stanza, offer))
 			authenticate(client);
 		else
-			client_fail(client, "the server does not offer %s", options.mechanism);
+			client_fail(client, "the server does not offer %s: %.*s", options.mechanism,
+				    (int)stanza.length, stanza.bytes);
 	} else if (!slice_has(stanza, NS_BIND)) {
 		client_fail(client, "the server lets nobody bind a resource");
 	} else {

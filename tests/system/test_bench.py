@@ -89,6 +89,38 @@ class Server(Bench):
             if "--rate" in words:
                 self.assertAlmostEqual(result["rate"], 500, delta=100)
 
+    def test_idle(self):
+        it = self.server(20)
+        result = load("idle", it.port, "--users", "20", "--seconds", "1", "--settle", "0", self.pids)
+        self.assertClean(result)
+        self.assertEqual(result["sessions"], 20)
+        self.assertGreater(result["memory"]["rss_after"], result["memory"]["rss_before"])
+        self.assertEqual(result["entering"]["latency"]["count"], 20)
+
+    def test_rosters(self):
+        it = self.server(10)
+        words = ("--users", "10", "--roster", "4", self.pids)
+        for subscriptions in (2 * 5 * 4, 0):
+            result = load("prepare-roster", it.port, *words)
+            self.assertEqual((result["groups"], result["count"]), (2, subscriptions))
+        result = load("presence", it.port, *words)
+        self.assertClean(result)
+        # Each sees itself and its contacts.
+        self.assertGreaterEqual(result["presences"], 10 * 5)
+        result = load("roster", it.port, "--seconds", "1", *words)
+        self.assertClean(result)
+        self.assertEqual(result["items"], 4)
+        result = load("roster", it.port, "--seconds", "1", "--versioned", *words)
+        self.assertClean(result)
+        if result["versions_offered"]:
+            self.assertGreater(result["empty_answers"], 0)
+
+    def test_missing_contacts_are_noticed(self):
+        it = self.server(4)
+        result = load("presence", it.port, "--users", "4", "--roster", "3", "--patience", "1",
+                      expect=1)
+        self.assertEqual(result["errors"]["lost"], 4 * 3)
+
     def test_a_server_that_dies_is_noticed(self):
         it = self.server(20)
         timer = threading.Timer(2, it.server.kill)
@@ -114,14 +146,21 @@ class Floor(Bench):
                 self.assertEqual(result["tls"] is not None, tls)
 
 
+    def test_fanout(self):
+        port = self.floor("fanout")
+        for words in ((), ("--rate", "100")):
+            result = load("fanout", port, "--protocol", "raw", "--tls", "none", "--users", "20",
+                          "--seconds", "1", "--warmup", "0.2", *words)
+            self.assertClean(result)
+            self.assertAlmostEqual(result["bytes"]["heard"], 300, delta=20)
+
+
 class Saboteur(threading.Thread):
     """A relay for one pair that loses, repeats and swaps what it should pass on."""
 
-    END = b"</message>"
-
-    def __init__(self, act):
+    def __init__(self, act, end=b"</message>"):
         super().__init__(daemon=True)
-        self.act = act
+        self.act, self.end = act, end
         self.listener = socket.create_server(("127.0.0.1", 0))
         self.port = self.listener.getsockname()[1]
 
@@ -145,12 +184,12 @@ class Saboteur(threading.Thread):
                     for each in ends:
                         each.close()
                     return
-                *whole, pending[end] = (pending[end] + data).split(self.END)
+                *whole, pending[end] = (pending[end] + data).split(self.end)
                 for message in whole:
                     count += 1
                     other = ends[1 - ends.index(end)]
                     try:
-                        for out in self.act(count, end, message + self.END):
+                        for out in self.act(count, end, message + self.end):
                             other.sendall(out)
                     except OSError:
                         return
@@ -189,6 +228,36 @@ class Sabotage(Bench):
 
         errors = self.sabotage(swap)
         self.assertEqual(errors, {"lost": 0, "duplicated": 0, "reordered": 1, "failed": 0})
+
+    def acknowledge(self, number, expect):
+        """Runs a chat with acknowledgements by somebody who counts as `number` says."""
+        counts = {}
+
+        def act(n, end, message):
+            if b"<enable " in message:
+                counts[end] = 0
+                end.sendall(b"<enabled xmlns='urn:xmpp:sm:3'/>")
+                return []
+            if b"<message" in message:
+                counts[end] += 1
+                return [message]
+            if b"<r " in message:
+                end.sendall(b"<a xmlns='urn:xmpp:sm:3' h='%d'/>" % number(counts[end]))
+            return []
+
+        saboteur = Saboteur(lambda n, end, data: [
+            out for piece in data.replace(b"</message>", b"</message>\0").split(b"\0")
+            for out in act(n, end, piece)], end=b"/>")
+        saboteur.start()
+        return load("chat", saboteur.port, "--protocol", "raw", "--tls", "none", "--users", "2",
+                    "--seconds", "1", "--rate", "200", "--patience", "1", "--ack", expect=expect)
+
+    def test_acknowledgements(self):
+        result = self.acknowledge(lambda n: n, 0)
+        self.assertClean(result)
+        self.assertEqual(result["ack_latency"]["count"], result["latency"]["count"])
+        result = self.acknowledge(lambda n: n + 1, 1)
+        self.assertGreater(result["errors"]["failed"], 0)
 
     def test_refused(self):
         def refuse(n, end, message):
