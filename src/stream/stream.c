@@ -295,10 +295,13 @@ say_header(struct stream *stream, const struct element *theirs)
 		struct jid jid;
 
 		if (jid_parse(&jid, arena, from, NULL))
-			add_attribute(&text, "to", jid.full);
+			add_attribute(&text, "to", jid.bare); /* §4.7.2 */
 		arena_drop(arena);
 	}
-	text_add(&text, " version='1.0' xml:lang='en'>");
+	/* §4.7.5: who says no version is of the time before there was one. */
+	if (theirs == NULL || element_get(theirs, "version") != NULL)
+		text_add(&text, " version='1.0'");
+	text_add(&text, " xml:lang='en'>");
 	stream_say_text(stream, text.bytes, text.length);
 	text_clear(&text);
 	stream->spoke = true;
@@ -319,14 +322,22 @@ is_version_one(const char *version)
 	return major >= 1 && *end == '.' && end[1] >= '0' && end[1] <= '9';
 }
 
-/* The domain that a header names; NULL: none of ours. */
+/* The domain that a header names; NULL: none of ours.  RFC 6120 §4.7.2 wants patience with
+ * who names none: where there is but one, that is meant. */
 static struct domain *
-domain_named(const char *name)
+domain_named(const struct stream *stream, const char *name)
 {
-	struct arena *arena = arena_new();
-	const char *prepared = jid_prepare_domain(arena, name, NULL);
-	struct domain *domain = prepared != NULL ? domain_find(prepared) : NULL;
+	struct domain *domain = domain_next(NULL);
+	struct arena *arena;
+	const char *prepared;
 
+	if (name == NULL && stream->domain != NULL)
+		return stream->domain;
+	if (name == NULL)
+		return domain != NULL && domain_next(domain) == NULL ? domain : NULL;
+	arena = arena_new();
+	prepared = jid_prepare_domain(arena, name, NULL);
+	domain = prepared != NULL ? domain_find(prepared) : NULL;
 	arena_drop(arena);
 	return domain;
 }
@@ -348,7 +359,7 @@ parser_header(void *listener, struct element *header, struct arena *arena)
 {
 	struct stream *stream = listener;
 	const char *to = element_get(header, "to");
-	struct domain *domain = to != NULL ? domain_named(to) : NULL;
+	struct domain *domain = domain_named(stream, to);
 	bool changed = domain != NULL && (stream->state & (ADMITTED | BOUND)) != 0 &&
 		       domain != stream->domain;
 	bool refused = true;
@@ -371,10 +382,10 @@ parser_header(void *listener, struct element *header, struct arena *arena)
 	else if (strcmp(parser_root_ns(stream->root), stream->kind->ns) != 0)
 		stream_close(stream, STREAM_INVALID_NAMESPACE,
 			     "the default namespace must be that of stanzas");
-	else if (to == NULL)
-		stream_close(stream, STREAM_HOST_UNKNOWN, "the header must say 'to' whom");
 	else if (domain == NULL)
-		stream_close(stream, STREAM_HOST_UNKNOWN, "that is none of our domains");
+		stream_close(stream, STREAM_HOST_UNKNOWN,
+			     to == NULL ? "the header must say 'to' whom"
+					: "that is none of our domains");
 	else if (changed)
 		stream_close(stream, STREAM_HOST_UNKNOWN,
 			     "'to' must stay what it was before the login");
@@ -430,7 +441,7 @@ parser_fault(void *listener, enum parser_fault fault, const char *why)
 		[PARSER_ENCODING] = STREAM_UNSUPPORTED_ENCODING,
 		[PARSER_XML_VERSION] = STREAM_NOT_WELL_FORMED,
 		[PARSER_TOO_BIG] = STREAM_POLICY_VIOLATION,
-		[PARSER_NAMESPACE] = STREAM_BAD_NAMESPACE_PREFIX,
+		[PARSER_NAMESPACE] = STREAM_NOT_WELL_FORMED, /* RFC 6120 §11.3 */
 		[PARSER_TEXT_IN_STREAM] = STREAM_NOT_WELL_FORMED,
 	};
 	struct stream *stream = listener;

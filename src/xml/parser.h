@@ -36,7 +36,7 @@ enum parser_fault {
 	PARSER_ENCODING,        /* unsupported-encoding */
 	PARSER_XML_VERSION,     /* not-well-formed: XML 1.1 and others */
 	PARSER_TOO_BIG,         /* policy-violation: see the text */
-	PARSER_NAMESPACE,       /* bad-namespace-prefix: an undeclared prefix */
+	PARSER_NAMESPACE,       /* not-well-formed: an undeclared prefix */
 	PARSER_TEXT_IN_STREAM,  /* not-well-formed: text between stanzas */
 };
 

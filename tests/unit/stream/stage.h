@@ -408,7 +408,9 @@ domain_find(const char *name)
 struct domain *
 domain_next(struct domain *before)
 {
-	return before == NULL ? &stage_domains[stage_shard][0] : NULL;
+	struct domain *domains = stage_domains[stage_shard];
+
+	return before == NULL ? &domains[0] : before == &domains[0] ? &domains[1] : NULL;
 }
 
 const struct element_rule *

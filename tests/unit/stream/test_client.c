@@ -49,7 +49,7 @@ static const struct {
 	unsigned states;
 } may_be_said[] = {
 	{ NS_TLS, "starttls", OPENED },
-	{ NS_SASL, "auth", OPENED | SECURED },
+	{ NS_SASL, "auth", OPENED | SECURED | PROVING },
 	{ NS_SASL, "response", PROVING },
 	{ NS_SASL, "abort", PROVING },
 	{ NS_CLIENT, "iq", ADMITTED | BOUND },
@@ -187,7 +187,7 @@ bad_headers_get_a_header_and_an_error(void **state)
 		{ "GET / HTTP/1.1\r\n\r\n", "not-well-formed" },
 		{ "<!DOCTYPE stream>", "restricted-xml" },
 		{ "<?xml version='1.0' encoding='iso-8859-1'?><a/>", "unsupported-encoding" },
-		{ "<x:stream>", "bad-namespace-prefix" },
+		{ "<x:stream>", "not-well-formed" },
 	};
 
 	(void)state;
@@ -216,6 +216,26 @@ a_later_version_is_as_good_as_ours(void **state)
 	hears("<stream:stream xmlns='jabber:client' xmlns:stream='" NS_STREAMS "' "
 	      "to='Capulet.Example' version='1.1'>");
 	ASSERT_SAID("<starttls");
+}
+
+/* RFC 6120 §4.7.5. */
+static void
+who_says_no_version_hears_none(void **state)
+{
+	const char *answer;
+
+	(void)state;
+	stage_client(false);
+	hears("<stream:stream xmlns='jabber:client' xmlns:stream='" NS_STREAMS "' "
+	      "to='capulet.example'>");
+	answer = said();
+	assert_null(strstr(strchr(answer + 1, '<'), " version="));
+	stage_hang_up();
+	stage_client(false);
+	hears("<stream:stream xmlns='jabber:client' xmlns:stream='" NS_STREAMS "' "
+	      "to='capulet.example' version='0.9'>");
+	answer = said();
+	assert_non_null(strstr(strchr(answer + 1, '<'), " version='1.0'"));
 }
 
 /* --- TLS --- */
@@ -1060,6 +1080,7 @@ main(void)
 		TEST(every_stream_has_an_id_of_its_own),
 		TEST(bad_headers_get_a_header_and_an_error),
 		TEST(a_later_version_is_as_good_as_ours),
+		TEST(who_says_no_version_hears_none),
 		TEST(starttls_leads_to_mechanisms),
 		TEST(after_the_login_the_limit_is_a_stanzas),
 		TEST(without_channel_binding_there_is_no_plus),
