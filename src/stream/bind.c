@@ -13,9 +13,12 @@
 #include "core/domain.h"
 #include "xmpp/jid.h"
 #include "xmpp/ns.h"
+#include "xmpp/stanza.h"
 
 #include <stdlib.h>
 #include <string.h>
+
+#define ATTEMPTS 6 /* RFC 6120 §7.7.3: five to ten times more than once */
 
 struct bind {
 	struct client_stream *client; /* held */
@@ -27,6 +30,8 @@ struct bind {
 
 static void bind_account_ready(void *ctx, struct account *account);
 static void bind_end(struct bind *bind);
+static void refuse(struct client_stream *client, struct arena *arena, const struct element *iq,
+		   enum condition condition, const char *text);
 static bool has_room(const struct account *account, const char *resource);
 static void say_bound(struct bind *bind);
 
@@ -53,7 +58,7 @@ client_bind(struct client_stream *client, struct element *iq, struct arena *aren
 		random_name(made, sizeof made - 1);
 		resource = arena_copy(arena, made);
 	} else if ((resource = jid_prepare_resource(arena, resource, &err)) == NULL) {
-		client_refuse_iq(client, arena, iq, BAD_REQUEST, err.text);
+		refuse(client, arena, iq, BAD_REQUEST, err.text);
 		arena_drop(arena);
 		return;
 	}
@@ -83,12 +88,12 @@ bind_account_ready(void *ctx, struct account *account)
 		stream_close(stream, STREAM_NOT_AUTHORIZED, "the account is no longer there");
 	} else if (account->state != ACCOUNT_READY) {
 		stream_enter(stream, ADMITTED);
-		client_refuse_iq(client, bind->arena, bind->iq, INTERNAL_SERVER_ERROR,
-				 "the account cannot be read now; try again later");
+		refuse(client, bind->arena, bind->iq, INTERNAL_SERVER_ERROR,
+		       "the account cannot be read now; try again later");
 	} else if (!has_room(account, bind->resource)) {
 		stream_enter(stream, ADMITTED);
-		client_refuse_iq(client, bind->arena, bind->iq, RESOURCE_CONSTRAINT,
-				 "this account has as many sessions as it may");
+		refuse(client, bind->arena, bind->iq, RESOURCE_CONSTRAINT,
+		       "this account has as many sessions as it may");
 	} else {
 		say_bound(bind);
 		stream_enter(stream, BOUND);
@@ -108,6 +113,18 @@ bind_end(struct bind *bind)
 	stream_wake(stream);
 	arena_drop(bind->arena);
 	stream_drop(stream);
+}
+
+static void
+refuse(struct client_stream *client, struct arena *arena, const struct element *iq,
+       enum condition condition, const char *text)
+{
+	struct element *error = stanza_error_reply(arena, iq, condition, NULL, text);
+
+	if (error != NULL)
+		stream_say(&client->stream, error);
+	if (++client->refusals >= ATTEMPTS)
+		stream_close(&client->stream, STREAM_POLICY_VIOLATION, "too many bindings failed");
 }
 
 /* A session that will be replaced makes room. */

@@ -40,7 +40,7 @@ static const struct hearing {
 	heard_fn *fn;
 } hearings[] = {
 	{ OPENED, NS_TLS, "starttls", on_starttls },
-	{ OPENED | SECURED, NS_SASL, "auth", on_auth },
+	{ OPENED | SECURED | PROVING, NS_SASL, "auth", on_auth },
 	{ PROVING, NS_SASL, "response", on_response },
 	{ PROVING, NS_SASL, "abort", on_abort },
 	{ ADMITTED, NS_CLIENT, "iq", client_bind },
@@ -147,13 +147,39 @@ client_say_features(struct client_stream *client)
 	arena_drop(arena);
 }
 
+/* RFC 6120 §6.4.6: who says who they are, and is heard by nobody else, will be held to it.
+ * False: the stream is closed. */
+static bool
+hear_from(struct client_stream *client, const struct element *header)
+{
+	const char *from = element_get(header, "from");
+	struct arena *arena = arena_new();
+	struct jid jid;
+	bool same = true;
+
+	free(client->said_from);
+	client->said_from = NULL;
+	if (from != NULL && client->stream.secured && jid_parse(&jid, arena, from, NULL) &&
+	    jid.local != NULL) {
+		if (client->who != NULL)
+			same = strcmp(jid.bare, client->who->bare) == 0;
+		else
+			client->said_from = copy_text(jid.bare);
+	}
+	arena_drop(arena);
+	if (!same)
+		stream_close(&client->stream, STREAM_INVALID_FROM, "the login was somebody else's");
+	return same;
+}
+
 static bool
 opened(struct stream *stream, const struct element *header)
 {
 	struct client_stream *client = client_of_stream(stream);
 
-	(void)header;
 	client->client.domain = stream->domain;
+	if (!hear_from(client, header))
+		return false;
 	client_say_features(client);
 	return true;
 }
@@ -259,16 +285,6 @@ refuse(struct client_stream *client, const struct element *element)
 		stream_close(stream, STREAM_INVALID_NAMESPACE, "stanzas are of " NS_CLIENT);
 	else
 		stream_close(stream, STREAM_UNSUPPORTED_STANZA_TYPE, words);
-}
-
-void
-client_refuse_iq(struct client_stream *client, struct arena *arena, const struct element *iq,
-		 enum condition condition, const char *text)
-{
-	struct element *error = stanza_error_reply(arena, iq, condition, NULL, text);
-
-	if (error != NULL)
-		stream_say(&client->stream, error);
 }
 
 /* --- stanzas --- */
@@ -590,6 +606,7 @@ freed(struct stream *stream)
 	must(client->session == NULL && client->login == NULL && client->owed == NULL);
 	ledger_clear(&client->ledger);
 	free(client->who);
+	free(client->said_from);
 	free(client);
 }
 

@@ -30,12 +30,13 @@ struct client_stream {
 	struct jid *who;      /* the bare address, from the login to the session */
 	struct session *session;
 	struct login *login; /* a SASL exchange under way; NULL */
+	char *said_from;     /* the bare address in an encrypted header, until the login; NULL */
 	struct arena *owed;  /* of the element that a module answers later; NULL */
 	struct ledger ledger;
 	void (*on_settled)(void *ctx);
 	void *settled_ctx;
 	uint8_t guesses;  /* logins that failed by a wrong name or proof */
-	uint8_t refusals; /* logins that failed at all */
+	uint8_t refusals; /* logins, and then bindings, that failed at all */
 	bool asking : 1;  /* a module is asked about an element just now */
 	bool paused : 1;  /* core has asked for that */
 	bool full : 1;    /* too much in work */
@@ -68,6 +69,3 @@ client_of_stream(struct stream *stream)
 void client_say_features(struct client_stream *client);
 /* An <iq/> before there is a session (bind.c). */
 void client_bind(struct client_stream *client, struct element *iq, struct arena *arena);
-/* Says an error to an IQ that core has not seen. */
-void client_refuse_iq(struct client_stream *client, struct arena *arena, const struct element *iq,
-		      enum condition condition, const char *text);

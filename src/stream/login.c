@@ -61,13 +61,40 @@ static void login_final(struct login *login, const char *message, size_t length)
 static void login_end(struct login *login, enum sasl_condition condition, const char *why);
 static void login_free(struct login *login);
 
+/* COMPAT slixmpp 1.8: it tries all mechanisms in turn, and the first six cannot do. */
+static void
+count_refusal(struct client_stream *client)
+{
+	if (client->guesses >= stream_settings()->login_attempts ||
+	    ++client->refusals >= REFUSALS_A_GUESS * stream_settings()->login_attempts)
+		stream_close(&client->stream, STREAM_POLICY_VIOLATION, "too many logins failed");
+}
+
+/* RFC 6120 §6.4.2: who begins anew has given up what was begun. */
+static void
+give_up(struct client_stream *client)
+{
+	struct stream *stream = &client->stream;
+
+	login_free(client->login);
+	stream_enter(stream, stream->secured ? SECURED : OPENED);
+	count_refusal(client);
+}
+
 void
 login_auth(struct client_stream *client, struct element *auth, struct arena *arena)
 {
 	struct stream *stream = &client->stream;
 	const char *name = element_get(auth, "mechanism");
-	struct login *login = zalloc(sizeof *login);
+	struct login *login;
 
+	if (client->login != NULL)
+		give_up(client);
+	if (!stream_is_open(stream)) {
+		arena_drop(arena);
+		return;
+	}
+	login = zalloc(sizeof *login);
 	login->client = client;
 	login->arena = arena;
 	login->offer = sasl_offer(stream, arena);
@@ -324,10 +351,7 @@ refused(struct login *login, enum sasl_condition condition, const char *why)
 	if (stream->state != OPENED && stream->state != SECURED)
 		stream_enter(stream, stream->secured ? SECURED : OPENED);
 	sasl_say_failure(stream, condition, why);
-	/* COMPAT slixmpp 1.8: it tries all mechanisms in turn, and the first six cannot do. */
-	if (client->guesses >= stream_settings()->login_attempts ||
-	    ++client->refusals >= REFUSALS_A_GUESS * stream_settings()->login_attempts)
-		stream_close(stream, STREAM_POLICY_VIOLATION, "too many logins failed");
+	count_refusal(client);
 }
 
 /* `signature` goes along with the success; NULL: nothing does. */
@@ -339,9 +363,19 @@ admitted(struct login *login, const char *signature)
 	const char *how = login->mechanism != NULL ? login->mechanism->name : "PLAIN";
 	char more[256];
 
+	if (client->said_from != NULL && strcmp(client->said_from, login->who.bare) != 0) {
+		log_info(&stream->log, "login refused from=%s name=\"%s\": said to be \"%s\"",
+			 stream_peer(stream, more), login->who.bare, client->said_from);
+		stream_close(stream, STREAM_INVALID_FROM,
+			     "the stream is said to be from somebody else");
+		return;
+	}
 	limits_passed(stream_peer(stream, more), login->who.bare);
 	stream_here()->logins++;
 	client->who = jid_own(&login->who);
+	client->refusals = 0;
+	free(client->said_from);
+	client->said_from = NULL;
 	client->client.who = client->who;
 	stream_describe(stream, more, sizeof more);
 	log_info(&stream->log, "logged in from=%s mechanism=%s", more, how);
