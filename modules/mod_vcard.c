@@ -138,8 +138,8 @@ card_loaded(void *held, enum stored result, const struct rows *rows)
 		(void)iq_result(iq, card);
 	else if (jid_equal_bare(&iq->from, &iq->to)) /* §3.1: one's own is empty */
 		(void)iq_result(iq, element_new(iq->arena, NS_VCARD, "vCard"));
-	else
-		(void)iq_error(iq, ITEM_NOT_FOUND, NULL);
+	else /* §3.3: as of an account that does not exist */
+		(void)iq_error(iq, SERVICE_UNAVAILABLE, NULL);
 }
 
 static enum outcome
