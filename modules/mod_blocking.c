@@ -232,10 +232,11 @@ is_meant(const struct jid *contact, const struct jid *named)
 }
 
 /* From each of our clients that is available to `to`: that it has gone, how it is, or the
- * question how they are. */
+ * question how they are (which the account asks elsewhere: RFC 6121 §4.3). */
 static void
 say_from_all(struct account *account, const struct jid *to, const char *type)
 {
+	bool asks_elsewhere = text_is(type, "probe") && domain_find(to->domain) == NULL;
 	struct session *session;
 
 	LIST_EACH (&account->sessions, session, struct session, place) {
@@ -249,7 +250,10 @@ say_from_all(struct account *account, const struct jid *to, const char *type)
 					: element_copy(arena, session->presence);
 		if (type != NULL)
 			element_set(arena, presence, "type", type);
-		router_send_element(arena, presence, session->jid, to);
+		router_send_element(arena, presence, asks_elsewhere ? account->jid : session->jid,
+				    to);
+		if (asks_elsewhere)
+			return;
 	}
 }
 

@@ -59,7 +59,9 @@ void session_look(struct session *session); /* whether it is read */
 /* --- presence.c --- */
 void presence_left(struct stanza *stanza);   /* has passed the leaving hooks */
 void presence_handle(struct stanza *stanza); /* subscriptions and probes that arrived */
+void presence_heard(struct session *session, const struct stanza *stanza); /* is delivered */
 void presence_session_left(struct session *session);
+bool presence_is_directed_to(const struct session *session, const struct jid *who);
 void contact_end(struct account *account, const struct contact *contact); /* roster removal */
 
 /* --- iq.c --- */

@@ -187,10 +187,8 @@ resources_of(const struct account *account)
 static bool
 may_ask(const struct session *session, const struct jid *from)
 {
-	if (account_shows_presence_to(session->account, from))
-		return true;
-	return session->directed != NULL && (table_get(session->directed, from->full) != NULL ||
-					     table_get(session->directed, from->bare) != NULL);
+	return account_shows_presence_to(session->account, from) ||
+	       presence_is_directed_to(session, from);
 }
 
 static void
@@ -284,8 +282,11 @@ deliver(struct stanza *stanza)
 	struct plan *plan = stanza->plan;
 	struct gate *gate = stanza->batch != NULL ? gate_new() : NULL;
 
-	for (unsigned i = 0; i < plan->count; i++)
+	for (unsigned i = 0; i < plan->count; i++) {
+		if (stanza->kind == STANZA_PRESENCE)
+			presence_heard(plan->sessions[i], stanza);
 		session_deliver(plan->sessions[i], stanza, gate);
+	}
 	say_copies(stanza, gate);
 	finish(stanza, gate);
 }

@@ -33,15 +33,17 @@ is_subscription(enum stanza_type type)
 	       type == TYPE_UNSUBSCRIBED;
 }
 
-/* A bare <presence/> of ours. */
+/* A bare <presence/> of ours; `id` when it answers one. */
 static void
-send_presence(const struct jid *from, const struct jid *to, const char *type)
+send_presence(const struct jid *from, const struct jid *to, const char *type, const char *id)
 {
 	struct arena *arena = arena_new();
 	struct element *presence = element_new(arena, NS_CLIENT, "presence");
 
 	if (type != NULL)
 		element_set(arena, presence, "type", type);
+	if (id != NULL)
+		element_set(arena, presence, "id", id);
 	router_send_element(arena, presence, from, to);
 }
 
@@ -63,18 +65,19 @@ send_copy(const struct element *presence, const struct jid *from, const struct j
 	router_send(sent);
 }
 
-/* Says a copy to the account's own sessions that are available. */
+/* Says a copy to the account's own sessions that are available, and to the one that has said
+ * it: whoever goes hears that, too (RFC 6121 §4.5.2). */
 static void
-tell_own(struct account *account, const struct element *presence, const struct jid *from)
+tell_own(struct account *account, const struct element *presence, const struct session *from)
 {
 	struct arena *arena = arena_new();
 	struct element *copy = element_copy(arena, presence);
 	struct session *session;
 
-	element_set(arena, copy, "from", from->full);
+	element_set(arena, copy, "from", from->jid->full);
 	element_set(arena, copy, "to", account->jid->full);
 	LIST_EACH (&account->sessions, session, struct session, place)
-		if (session->available)
+		if (session->available || (session == from && !session->leaving))
 			session_say(session, copy);
 	arena_drop(arena);
 }
@@ -119,7 +122,7 @@ broadcast(struct session *session, const struct element *presence, struct stanza
 	struct arena *arena = arena_new();
 	const struct jid **to = contacts_of(account, arena, true);
 
-	tell_own(account, presence, session->jid);
+	tell_own(account, presence, session);
 	for (; *to != NULL; to++)
 		send_copy(presence, session->jid, *to, stanza);
 	arena_drop(arena);
@@ -144,7 +147,8 @@ read_priority(int8_t *priority, const struct element *presence, struct arena *ar
 	return true;
 }
 
-/* RFC 6121 §4.3.1: how are they?  The newcomer asks, so that nobody else hears it again. */
+/* RFC 6121 §4.3.1: how are they?  In this house the newcomer asks, so that nobody else hears
+ * it again; others are asked by the account. */
 static void
 probe_contacts(struct session *session)
 {
@@ -152,7 +156,9 @@ probe_contacts(struct session *session)
 	const struct jid **to = contacts_of(session->account, arena, false);
 
 	for (; *to != NULL; to++)
-		send_presence(session->jid, *to, "probe");
+		send_presence(domain_find((*to)->domain) != NULL ? session->jid
+								 : session->account->jid,
+			      *to, "probe", NULL);
 	arena_drop(arena);
 }
 
@@ -221,41 +227,41 @@ became_available(struct session *session, struct stanza *stanza)
 	FACTS(account->domain, session_available, session, first);
 }
 
+/* The table, which is no longer the session's. */
 static void
-forget_directed(struct session *session)
+forget_directed(struct table *table)
 {
 	struct entry *entry, *next;
 
-	if (session->directed == NULL)
-		return;
-	for (entry = table_next(session->directed, NULL); entry != NULL; entry = next) {
-		next = table_next(session->directed, entry);
+	for (entry = table_next(table, NULL); entry != NULL; entry = next) {
+		next = table_next(table, entry);
 		free(CONTAINER(entry, struct directed, entry)->jid);
 		free(CONTAINER(entry, struct directed, entry));
 	}
-	table_clear(session->directed);
-	free(session->directed);
-	session->directed = NULL;
+	table_clear(table);
+	free(table);
 }
 
 static void
 became_unavailable(struct session *session, const struct element *presence, struct stanza *stanza)
 {
 	struct account *account = session->account;
+	struct table *directed = session->directed;
 	bool was = session->available;
 	struct entry *entry = NULL;
 
 	session->available = false;
+	session->directed = NULL;
 	if (was)
 		broadcast(session, presence, stanza);
-	if (session->directed != NULL) { /* RFC 6121 §4.6.3: they hear it too */
-		while ((entry = table_next(session->directed, entry)) != NULL) {
-			struct directed *directed = CONTAINER(entry, struct directed, entry);
+	if (directed != NULL) { /* RFC 6121 §4.6.3: they hear it too */
+		while ((entry = table_next(directed, entry)) != NULL) {
+			const struct jid *to = CONTAINER(entry, struct directed, entry)->jid;
 
-			if (!was || !account_shows_presence_to(account, directed->jid))
-				send_copy(presence, session->jid, directed->jid, stanza);
+			if (!was || !account_shows_presence_to(account, to))
+				send_copy(presence, session->jid, to, stanza);
 		}
-		forget_directed(session);
+		forget_directed(directed);
 	}
 	if (was)
 		FACTS(account->domain, session_unavailable, session,
@@ -277,24 +283,49 @@ presence_session_left(struct session *session)
 
 /* --- directed --- */
 
+bool
+presence_is_directed_to(const struct session *session, const struct jid *who)
+{
+	return session->directed != NULL && (table_get(session->directed, who->full) != NULL ||
+					     table_get(session->directed, who->bare) != NULL);
+}
+
+/* Forgets that presence was sent to that address. */
+static void
+undirect(struct session *session, const char *address)
+{
+	struct entry *entry =
+		session->directed != NULL ? table_get(session->directed, address) : NULL;
+	struct directed *directed = TABLE_ITEM(entry, struct directed, entry);
+
+	if (directed == NULL)
+		return;
+	table_remove(session->directed, entry);
+	free(directed->jid);
+	free(directed);
+}
+
+void
+presence_heard(struct session *session, const struct stanza *stanza)
+{
+	/* RFC 6121 §4.6.1: who has gone need not hear when we do. */
+	if (stanza->type == TYPE_UNAVAILABLE)
+		undirect(session, stanza->from.full);
+}
+
 static bool
 direct(struct session *session, struct stanza *stanza)
 {
 	struct entry *entry;
 	struct directed *directed;
 
+	if (stanza->type == TYPE_UNAVAILABLE) {
+		undirect(session, stanza->to.full);
+		return true;
+	}
 	if (session->directed == NULL)
 		session->directed = zalloc(sizeof *session->directed);
 	entry = table_get(session->directed, stanza->to.full);
-	if (stanza->type == TYPE_UNAVAILABLE) {
-		if (entry != NULL) {
-			directed = CONTAINER(entry, struct directed, entry);
-			table_remove(session->directed, entry);
-			free(directed->jid);
-			free(directed);
-		}
-		return true;
-	}
 	if (entry != NULL)
 		return true;
 	if (session->directed->count >= DIRECTED_MAX)
@@ -327,7 +358,7 @@ show_presence(struct account *account, const struct jid *to, bool available)
 		if (available)
 			send_copy(session->presence, session->jid, to, NULL);
 		else
-			send_presence(session->jid, to, "unavailable");
+			send_presence(session->jid, to, "unavailable", NULL);
 	}
 }
 
@@ -399,10 +430,10 @@ subscription_left(struct stanza *stanza)
 	batch = batch_new(account->domain->store, account->jid->bare);
 	if (!contact.listed && !step.next.pending_in) {
 		roster_remove(account, to.bare, batch);
-		roster_commit(account, NULL, batch, outbound_stored, outbound);
+		roster_commit(account, NULL, batch, NULL, outbound_stored, outbound);
 	} else {
 		roster_set(account, &contact, batch);
-		roster_commit(account, to.bare, batch, outbound_stored, outbound);
+		roster_commit(account, to.bare, batch, NULL, outbound_stored, outbound);
 	}
 }
 
@@ -459,6 +490,22 @@ struct inbound {
 	bool no_longer_from;
 };
 
+/* Before the push that it explains (RFC 6121 §3.1.6, §3.2.3, §3.3.3).  A request is for who is
+ * available, and asked again when somebody comes; the rest is for who looks at the roster. */
+static void
+inbound_heard(void *ctx)
+{
+	struct inbound *inbound = ctx;
+	bool asks = inbound->stanza->type == TYPE_SUBSCRIBE;
+	struct session *session;
+
+	if (!inbound->step.pass)
+		return;
+	LIST_EACH (&inbound->account->sessions, session, struct session, place)
+		if (session->available || (session->interested && !asks))
+			session_deliver(session, inbound->stanza, NULL);
+}
+
 /* The lane waits for this: presence that follows a subscription is heard behind it. */
 static void
 inbound_stored(void *ctx, enum stored result)
@@ -467,17 +514,13 @@ inbound_stored(void *ctx, enum stored result)
 	struct stanza *stanza = inbound->stanza;
 	struct account *account = inbound->account;
 	struct jid from = jid_bare(&stanza->from);
-	struct session *session;
 
 	if (result != STORE_OK) {
 		router_bounce(stanza, RESOURCE_CONSTRAINT, NULL, "it cannot be stored now", NULL);
 	} else {
-		if (inbound->step.pass)
-			LIST_EACH (&account->sessions, session, struct session, place)
-				if (session->available || session->interested)
-					session_deliver(session, stanza, NULL);
 		if (inbound->step.reply != TYPE_NONE)
-			send_presence(account->jid, &from, stanza_type_name(inbound->step.reply));
+			send_presence(account->jid, &from, stanza_type_name(inbound->step.reply),
+				      NULL);
 		if (inbound->no_longer_from)
 			show_presence(account, &from, false);
 		if (inbound->step.reply == TYPE_SUBSCRIBED)
@@ -533,16 +576,40 @@ subscription_arrived(struct stanza *stanza)
 	batch = batch_new(account->domain->store, account->jid->bare);
 	if (!contact.listed && !inbound->step.next.pending_in) {
 		roster_remove(account, from.bare, batch);
-		roster_commit(account, NULL, batch, inbound_stored, inbound);
+		roster_commit(account, NULL, batch, inbound_heard, inbound_stored, inbound);
 	} else {
 		/* A request alone changes nothing that a roster shows: nobody is pushed
 		 * anything. */
 		roster_set(account, &contact, batch);
-		roster_commit(account, shows ? from.bare : NULL, batch, inbound_stored, inbound);
+		roster_commit(account, shows ? from.bare : NULL, batch, inbound_heard,
+			      inbound_stored, inbound);
 	}
 }
 
 /* --- probes (RFC 6121 §4.3.2) --- */
+
+static bool
+is_probed(const struct session *session, const struct stanza *probe)
+{
+	return probe->to.resource == NULL ||
+	       strcmp(probe->to.resource, session->jid->resource) == 0;
+}
+
+/* §4.6.6: who was sent presence may ask whether that is still so, and no more. */
+static bool
+answer_directed(const struct account *account, const struct stanza *probe)
+{
+	struct session *session;
+	bool any = false;
+
+	LIST_EACH (&account->sessions, session, struct session, place) {
+		if (!is_probed(session, probe) || !presence_is_directed_to(session, &probe->from))
+			continue;
+		any = true;
+		send_presence(session->jid, &probe->from, NULL, NULL);
+	}
+	return any;
+}
 
 static void
 probe_arrived(struct stanza *stanza)
@@ -554,21 +621,23 @@ probe_arrived(struct stanza *stanza)
 
 	if (!account_shows_presence_to(account, &stanza->from)) {
 		/* Who asked and waits is not refused by a probe. */
-		if (contact == NULL || !contact->subscription.pending_in)
-			send_presence(account->jid, &stanza->from, "unsubscribed");
+		if (!answer_directed(account, stanza) &&
+		    (contact == NULL || !contact->subscription.pending_in))
+			send_presence(account->jid, &stanza->from, "unsubscribed", stanza->id);
 		return;
 	}
 	LIST_EACH (&account->sessions, session, struct session, place) {
-		if (!session->available ||
-		    (stanza->to.resource != NULL &&
-		     strcmp(stanza->to.resource, session->jid->resource) != 0))
+		if (!session->available || !is_probed(session, stanza))
 			continue;
 		online = true;
-		send_copy(session->presence, session->jid, &stanza->from, NULL);
+		if (stanza->to.resource == NULL)
+			send_copy(session->presence, session->jid, &stanza->from, NULL);
+		else /* of one alone is told that it is there */
+			send_presence(session->jid, &stanza->from, NULL, NULL);
 	}
 	/* A server of somebody else's must be told; ours knows that silence means the same. */
 	if (!online && domain_find(stanza->from.domain) == NULL)
-		send_presence(account->jid, &stanza->from, "unavailable");
+		send_presence(account->jid, &stanza->from, "unavailable", stanza->id);
 }
 
 void
@@ -596,10 +665,10 @@ contact_end(struct account *account, const struct contact *contact)
 
 	if (jid_parse(&to, arena, contact->jid, NULL)) {
 		if (subscription_is_to(state) || state.pending_out)
-			send_presence(account->jid, &to, "unsubscribe");
+			send_presence(account->jid, &to, "unsubscribe", NULL);
 		if (subscription_is_from(state) || state.pending_in) {
 			show_presence(account, &to, false);
-			send_presence(account->jid, &to, "unsubscribed");
+			send_presence(account->jid, &to, "unsubscribed", NULL);
 		}
 	}
 	arena_drop(arena);

@@ -290,6 +290,7 @@ struct push {
 	struct element *item; /* as it is with this commit, whatever follows */
 	char *jid;
 	int64_t version;
+	void (*first)(void *ctx);
 	void (*then)(void *ctx, enum stored stored);
 	void *ctx;
 };
@@ -345,6 +346,8 @@ committed(void *ctx, enum stored result)
 	struct push *push = ctx;
 	struct account *account = push->account;
 
+	if (result == STORE_OK && push->first != NULL)
+		push->first(push->ctx);
 	if (result != STORE_OK)
 		account_reload(account);
 	else if (push->jid != NULL && !account->forgotten)
@@ -360,13 +363,14 @@ committed(void *ctx, enum stored result)
 
 void
 roster_commit(struct account *account, const char *jid, struct batch *batch,
-	      void (*then)(void *ctx, enum stored stored), void *ctx)
+	      void (*first)(void *ctx), void (*then)(void *ctx, enum stored stored), void *ctx)
 {
 	struct push *push = zalloc(sizeof *push);
 
 	push->account = account_hold(account);
 	push->jid = copy_text(jid);
 	push->version = account->roster->version;
+	push->first = first;
 	push->then = then;
 	push->ctx = ctx;
 	if (jid != NULL)

@@ -56,9 +56,11 @@ bool roster_has_room_for_request(const struct account *account);
 struct contact *roster_set(struct account *account, const struct contact *contact,
 			   struct batch *batch);
 void roster_remove(struct account *account, const char *jid, struct batch *batch);
-/* Commits `batch`, then pushes the item of `jid` (NULL: none) as it is by then to interested
- * sessions. */
+/* Commits `batch`, then pushes the item of `jid` (NULL: none) as it is by now to interested
+ * sessions.  What explains the change to them, `first` says before (NULL: nothing does; it is
+ * not called when the store fails). */
 void roster_commit(struct account *account, const char *jid, struct batch *batch,
-		   void (*then)(void *ctx, enum stored stored), void *ctx);
+		   void (*first)(void *ctx), void (*then)(void *ctx, enum stored stored),
+		   void *ctx);
 /* <item/> as a result or push shows it. */
 struct element *roster_item(struct arena *arena, const struct contact *contact);

@@ -29,8 +29,7 @@ on_get(void *self, struct iq *iq)
 		return iq_result(iq, NULL); /* §2.6.3: what you have is what there is */
 
 	query = element_new(iq->arena, NS_ROSTER, "query");
-	if (known != NULL)
-		element_set(iq->arena, query, "ver", version);
+	element_set(iq->arena, query, "ver", version);
 	while ((contact = roster_next(roster, contact)) != NULL)
 		if (contact->listed)
 			element_put(query, roster_item(iq->arena, contact));
@@ -79,7 +78,7 @@ stored(void *ctx, enum stored result)
 static enum outcome
 roster_answer(struct iq *iq, const char *jid, struct batch *batch)
 {
-	roster_commit(iq->account, jid, batch, stored, iq_hold(iq));
+	roster_commit(iq->account, jid, batch, NULL, stored, iq_hold(iq));
 	return LATER;
 }
 
@@ -110,7 +109,7 @@ remove_item(struct iq *iq, const struct contact *contact)
 	removal->gone.jid = arena_copy(iq->arena, contact->jid);
 	removal->gone.subscription = contact->subscription;
 	roster_remove(account, removal->gone.jid, batch);
-	roster_commit(account, removal->gone.jid, batch, removed, removal);
+	roster_commit(account, removal->gone.jid, batch, NULL, removed, removal);
 	return LATER;
 }
 
