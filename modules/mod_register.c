@@ -196,9 +196,7 @@ apply(struct registering *self, struct client *client, const struct element *iq,
 		applying->who = jid_own(&who);
 		applying->password = copy_text(password);
 		address_key(applying->address, client->ops->peer(client, peer));
-		shard_post(shard_at((unsigned)(hash_stable(applying->address,
-							   strlen(applying->address)) %
-					       shard_count())),
+		shard_post(shard_for(hash_stable(applying->address, strlen(applying->address))),
 			   &applying->post, count, applying);
 	}
 	arena_drop(arena);

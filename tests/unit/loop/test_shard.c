@@ -3,11 +3,13 @@
 #include "loop/shard.h"
 
 #include "base/clock.h"
+#include "base/table.h"
 #include "loop/timer.h"
 
 #include <setjmp.h>
 #include <signal.h>
 #include <stdarg.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/resource.h>
@@ -165,9 +167,33 @@ before_the_run_here_is_shard_0(void **state)
 	shards_open(2);
 	assert_ptr_equal(shard_here(), shard_at(0));
 	assert_int_equal(shard_count(), 2);
-	assert_int_equal(shard_index(shard_for(7)), 1);
 	shards_close();
 	assert_null(shard_here());
+}
+
+/* Those who talk to each other are not always apart, nor always together. */
+static void
+names_that_count_upwards_live_anywhere(void **state)
+{
+	unsigned first = 0, together = 0;
+
+	(void)state;
+	shards_open(2);
+	for (unsigned n = 0; n < 2000; n += 2) {
+		struct shard *homes[2];
+
+		for (unsigned i = 0; i < 2; i++) {
+			char name[32];
+			int length = snprintf(name, sizeof name, "u%u@capulet.example", n + i);
+
+			homes[i] = shard_for(hash_stable(name, (size_t)length));
+			first += homes[i] == shard_at(0);
+		}
+		together += homes[0] == homes[1];
+	}
+	assert_in_range(first, 900, 1100);
+	assert_in_range(together, 430, 570);
+	shards_close();
 }
 
 struct turn {
@@ -355,6 +381,7 @@ main(void)
 		cmocka_unit_test(what_nobody_waits_for_comes_nevertheless),
 		cmocka_unit_test(what_was_posted_before_comes_before_the_start),
 		cmocka_unit_test(before_the_run_here_is_shard_0),
+		cmocka_unit_test(names_that_count_upwards_live_anywhere),
 		cmocka_unit_test(the_end_of_a_turn_comes_after_its_posts),
 		cmocka_unit_test(cancelling_the_last_keeps_the_list),
 		cmocka_unit_test(a_busy_shard_still_sees_time_pass),
