@@ -306,6 +306,26 @@ xml_wire(const struct element *element, const char *ns)
 	return wire;
 }
 
+struct wire *
+xml_wire_append(const struct wire *wire, const struct element *parent, const struct element *child,
+		const char *ns)
+{
+	size_t name = strlen(parent->name), end = name + 3, before = wire->length - end;
+	const char *own = parent->ns != NULL ? parent->ns : ns;
+	struct wire *longer;
+
+	if (wire->length < end || memcmp(wire->bytes + before, "</", 2) != 0 ||
+	    memcmp(wire->bytes + before + 2, parent->name, name) != 0)
+		return NULL;
+	xml_write(&scratch, child, own);
+	longer = wire_new(NULL, wire->length + scratch.length);
+	memcpy(longer->bytes, wire->bytes, before);
+	memcpy(longer->bytes + before, scratch.bytes, scratch.length);
+	memcpy(longer->bytes + before + scratch.length, wire->bytes + before, end);
+	scratch_done();
+	return longer;
+}
+
 char *
 xml_text(struct arena *arena, const struct element *element, const char *ns)
 {

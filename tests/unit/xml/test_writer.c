@@ -205,6 +205,40 @@ a_wire_is_as_long_as_its_bytes(void **state)
 	parser_pool_trim();
 }
 
+/* The longer wire is what would have been written had the child been there. */
+static void
+appends(const char *parent_xml, const char *child_xml, const char *ns, const char *expected)
+{
+	struct arena *arena = arena_new();
+	struct element *parent = read_xml(arena, parent_xml);
+	struct element *child = read_xml(arena, child_xml);
+	struct wire *wire = xml_wire(parent, ns);
+	struct wire *longer = xml_wire_append(wire, parent, child, ns);
+
+	if (expected == NULL) {
+		assert_null(longer);
+	} else {
+		assert_non_null(longer);
+		assert_int_equal(longer->length, strlen(expected));
+		assert_memory_equal(longer->bytes, expected, longer->length);
+		wire_drop(longer);
+	}
+	wire_drop(wire);
+	arena_drop(arena);
+}
+
+static void
+a_wire_gets_a_child_without_being_written_anew(void **state)
+{
+	(void)state;
+	appends("<m a='1'><b>x</b></m>", "<c/>", NULL, "<m a='1'><b>x</b><c/></m>");
+	appends("<m xmlns='u:m'>x</m>", "<c xmlns='u:m'/>", "u:m", "<m>x<c/></m>");
+	appends("<m xmlns='u:m'>x</m>", "<c xmlns='u:c'/>", "u:m", "<m>x<c xmlns='u:c'/></m>");
+	appends("<m xmlns='u:m'>x</m>", "<c xmlns='u:m'/>", NULL, "<m xmlns='u:m'>x<c/></m>");
+	appends("<m/>", "<c/>", NULL, NULL);
+	appends("<mm/>", "<c/>", NULL, NULL);
+}
+
 int
 main(void)
 {
@@ -221,6 +255,7 @@ main(void)
 		cmocka_unit_test(head_and_rest_make_the_whole),
 		cmocka_unit_test(a_part_is_written_without_its_neighbours),
 		cmocka_unit_test(a_wire_is_as_long_as_its_bytes),
+		cmocka_unit_test(a_wire_gets_a_child_without_being_written_anew),
 	};
 
 	return cmocka_run_group_tests_name("xml/writer", tests, NULL, NULL);
