@@ -232,6 +232,13 @@ lane_for(struct store *store, const char *owner)
 	return &store->lanes[hash_stable(owner, strlen(owner)) % store->lane_count];
 }
 
+bool
+store_together(const struct store *store, const char *one, const char *other)
+{
+	/* Only which lane it is is asked for. */
+	return lane_for((struct store *)store, one) == lane_for((struct store *)store, other);
+}
+
 static void
 batch_refuse(struct batch *batch)
 {

@@ -86,6 +86,9 @@ PUBLIC void batch_coalesce(struct batch *batch, const struct statement *statemen
 /* Gives the batch away; `fn` (NULL: nobody waits; a failure is logged) comes once, later. */
 PUBLIC void batch_commit(struct batch *batch, store_done_fn *fn, void *ctx);
 PUBLIC void batch_forget(struct batch *batch); /* instead of committing */
+/* Whether the writes of two owners go one way: then those of the one that were given first are not
+ * committed later than those of the other. */
+PUBLIC bool store_together(const struct store *store, const char *one, const char *other);
 /* How long a write may wait before it fails; 10 s unless set. */
 PUBLIC void batch_set_deadline(struct batch *batch, int64_t ms);
 
