@@ -111,7 +111,8 @@ router_send(struct stanza *stanza)
 	here()->routed++;
 	plan_end(stanza);
 	stanza->account = NULL;
-	stanza->archive_id = 0; /* that was the sender's archive */
+	stanza->sender_archive_id = stanza->passage == PASSAGE_LEAVING ? stanza->archive_id : 0;
+	stanza->archive_id = 0;
 	if (stanza->session != NULL && !jid_equal_bare(stanza->session->account->jid, &stanza->to))
 		forget_session(stanza);
 

@@ -233,9 +233,7 @@ session_deliver(struct session *session, struct stanza *stanza, struct gate *gat
 
 	if (session->gone)
 		return;
-	if (stanza->wire == NULL)
-		stanza->wire = xml_wire(stanza->element, NS_CLIENT);
-	parcel.head = wire_hold(stanza->wire);
+	parcel.head = wire_hold(stanza_wire(stanza));
 	parcel.gate = gate_hold(gate);
 	say(session, &parcel);
 }
@@ -275,6 +273,23 @@ session_say_copy(struct session *session, const struct copy *copy, struct wire *
 	say(session, &parcel);
 	text_clear(&text);
 	arena_drop(arena);
+}
+
+void
+session_say_wire(struct session *session, struct wire *wire, enum stanza_kind kind)
+{
+	struct parcel parcel = { .head = wire, .kind = kind, .type = TYPE_NORMAL };
+
+	if (session->gone)
+		wire_drop(wire);
+	else
+		say(session, &parcel);
+}
+
+void
+session_asked_history(struct session *session)
+{
+	session->has_history = true;
 }
 
 size_t

@@ -46,7 +46,8 @@ struct session {
 	struct account *account;
 	struct jid *jid; /* the full address */
 	bool available;
-	bool interested; /* has asked for the roster (RFC 6121 §2.2) */
+	bool interested;  /* has asked for the roster (RFC 6121 §2.2) */
+	bool has_history; /* asked for its archive before it was available: it knows what waits */
 	int8_t priority;
 	int64_t since;            /* seconds since 1970 */
 	struct element *presence; /* its last available presence; NULL */
@@ -80,6 +81,8 @@ PUBLIC void session_say(struct session *session, const struct element *element);
 /* The same behind a gate (NULL: none); `archive_id` is what the message in it is kept under. */
 void session_say_behind(struct session *session, const struct element *element, struct gate *gate,
 			uint64_t archive_id);
+/* Says a stanza of ours that is written already; takes the caller's hold on the wire. */
+PUBLIC void session_say_wire(struct session *session, struct wire *wire, enum stanza_kind kind);
 /* One of several copies that share an element, addressed to the session: `payload` is what
  * session_payload has made of it. */
 struct wire *session_payload(const struct element *element);
@@ -87,6 +90,8 @@ void session_say_copy(struct session *session, const struct copy *copy, struct w
 		      struct gate *gate);
 /* Says a stanza that has arrived, its payload shared by all who get it. */
 void session_deliver(struct session *session, struct stanza *stanza, struct gate *gate);
+/* It has asked for its archive, so that it needs nobody to tell it what came while it was away. */
+PUBLIC void session_asked_history(struct session *session);
 /* Ends it: presence is withdrawn, the facts are told, the carrier hangs up. */
 PUBLIC void session_end(struct session *session, enum stream_condition condition, const char *text);
 /* Bytes said to it that its client has not taken: who has much to say waits for less. */

@@ -4,6 +4,7 @@
 
 #include "core/internal.h"
 #include "core/router.h"
+#include "xml/writer.h"
 #include "xmpp/ns.h"
 
 static bool
@@ -78,6 +79,14 @@ stanza_hold(struct stanza *stanza)
 }
 
 static void
+forget_wire(struct stanza *stanza)
+{
+	if (stanza->wire != NULL)
+		wire_drop(stanza->wire);
+	stanza->wire = NULL;
+}
+
+static void
 stanza_over(void *arg) /* at the home of its receipt */
 {
 	struct stanza *stanza = arg;
@@ -98,9 +107,7 @@ stanza_drop(struct stanza *stanza)
 	if (stanza->session != NULL)
 		session_drop(stanza->session);
 	stanza->session = NULL;
-	if (stanza->wire != NULL)
-		wire_drop(stanza->wire);
-	stanza->wire = NULL;
+	forget_wire(stanza);
 	if (stanza->receipt == NULL || stanza->receipt->home == shard_here())
 		stanza_over(stanza);
 	else if (stanza->receipt->is_awaited)
@@ -125,17 +132,48 @@ stanza_archived(struct stanza *stanza, uint64_t id)
 	stanza->archive_id = id;
 }
 
+void
+stanza_archived_before(struct stanza *stanza, uint64_t id)
+{
+	must(stanza->passage == PASSAGE_LEAVING);
+	stanza_archived(stanza, id);
+	stanza->repeated = true;
+}
+
 struct element *
 stanza_edit(struct stanza *stanza)
 {
 	struct element *copy = element_copy(stanza->arena, stanza->element);
 
-	must(stanza->passage == PASSAGE_ARRIVING && stanza->plan == NULL);
-	if (stanza->wire != NULL)
-		wire_drop(stanza->wire);
-	stanza->wire = NULL;
+	must(stanza->passage == PASSAGE_LEAVING ||
+	     (stanza->passage == PASSAGE_ARRIVING && stanza->plan == NULL));
+	forget_wire(stanza);
+	stanza->sender_archive_id = 0;
 	stanza->element = copy;
 	return copy;
+}
+
+void
+stanza_append(struct stanza *stanza, struct element *child)
+{
+	struct element *element = (struct element *)stanza->element;
+	struct wire *longer = NULL;
+
+	must(stanza->passage == PASSAGE_ARRIVING);
+	if (stanza->wire != NULL)
+		longer = xml_wire_append(stanza->wire, element, child, NS_CLIENT);
+	element_put(element, child);
+	forget_wire(stanza);
+	stanza->wire = longer;
+	stanza->sender_archive_id = 0;
+}
+
+struct wire *
+stanza_wire(struct stanza *stanza)
+{
+	if (stanza->wire == NULL)
+		stanza->wire = xml_wire(stanza->element, NS_CLIENT);
+	return stanza->wire;
 }
 
 enum outcome

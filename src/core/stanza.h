@@ -35,15 +35,18 @@ struct stanza {
 	const struct element *element;
 	enum stanza_kind kind;
 	enum stanza_type type;
-	const char *id;          /* NULL: none */
-	struct jid from, to;     /* canonical; of a stanza that was routed, both are there */
-	bool addressed;          /* its sender gave a 'to' */
-	bool flag_private;       /* of our own making: not archived, not copied */
-	struct domain *domain;   /* whose hooks it meets now */
-	struct account *account; /* the account it leaves or has reached; NULL: none */
-	struct session *session; /* leaving: who says it.  arriving: NULL */
-	struct plan *plan;       /* arriving, from stage ARCHIVE on: who gets it */
-	uint64_t archive_id;     /* under which the account's archive keeps it; 0: not kept */
+	const char *id;             /* NULL: none */
+	struct jid from, to;        /* canonical; of a stanza that was routed, both are there */
+	bool addressed;             /* its sender gave a 'to' */
+	bool flag_private;          /* of our own making: not archived, not copied */
+	struct domain *domain;      /* whose hooks it meets now */
+	struct account *account;    /* the account it leaves or has reached; NULL: none */
+	struct session *session;    /* leaving: who says it.  arriving: NULL */
+	struct plan *plan;          /* arriving, from stage ARCHIVE on: who gets it */
+	uint64_t archive_id;        /* under which the account's archive keeps it; 0: not kept */
+	uint64_t sender_archive_id; /* arriving: the same in its sender's, who is here, too, as
+				     * long as nobody has edited it; 0: none */
+	bool repeated; /* its sender's archive has it: it is sent again (XEP-0359's origin-id) */
 
 	/* core's own */
 	struct receipt *receipt;
@@ -84,10 +87,18 @@ PUBLIC struct batch *stanza_batch(struct stanza *stanza);
  * (core/id.h).  What is said of the stanza to the account's sessions carries it along: the
  * stanza itself and the copies made of it. */
 PUBLIC void stanza_archived(struct stanza *stanza, uint64_t id);
+/* The same, leaving: it was kept before, and is sent again because its sender does not know. */
+PUBLIC void stanza_archived_before(struct stanza *stanza, uint64_t id);
 
-/* For the stage STAMP of an arrival: the stanza's element as a copy that may be edited from
- * here on until the stage is over.  What others hold of it does not change. */
+/* For the stage STAMP: the stanza's element as a copy that may be edited from here on until the
+ * stage is over.  What others hold of it does not change. */
 PUBLIC struct element *stanza_edit(struct stanza *stanza);
+/* For the stages STAMP and ARCHIVE of an arrival: puts `child` (of the stanza's arena) last into
+ * the stanza.  It costs no copy, so who holds the element sees it, too. */
+PUBLIC void stanza_append(struct stanza *stanza, struct element *child);
+/* The stanza as bytes, with NS_CLIENT as the namespace around it; written once, however often it
+ * is asked for.  Good until the stanza is edited. */
+PUBLIC struct wire *stanza_wire(struct stanza *stanza);
 
 /* Answers a stanza with an error and returns DONE (core/outcome.h); errors, results, probes and
  * unavailable presence are never answered.  `text` may be NULL. */
