@@ -6,11 +6,20 @@
 
 #include "core/internal.h"
 
+#include <string.h>
+
 struct domain *
 domain_find(const char *name)
 {
-	struct entry *entry = table_get(&here()->domains, name);
+	struct here *us = here();
+	struct entry *entry;
 
+	/* Mostly it is the one that was asked for last. */
+	if (us->last_domain != NULL && strcmp(us->last_domain->name, name) == 0)
+		return us->last_domain;
+	entry = table_get(&us->domains, name);
+	if (entry != NULL)
+		us->last_domain = TABLE_ITEM(entry, struct domain, entry);
 	return TABLE_ITEM(entry, struct domain, entry);
 }
 

@@ -21,10 +21,11 @@
 struct here {
 	struct table accounts; /* struct account, by bare address */
 	unsigned account_count;
-	struct table domains; /* struct domain, by name */
-	struct table hosts;   /* struct hosted, by name */
-	struct table asked;   /* struct question: IQs of ours that wait for an answer */
-	struct table making;  /* accounts at home here that are being made */
+	struct table domains;       /* struct domain, by name */
+	struct domain *last_domain; /* found last; NULL: none, or it has gone */
+	struct table hosts;         /* struct hosted, by name */
+	struct table asked;         /* struct question: IQs of ours that wait for an answer */
+	struct table making;        /* accounts at home here that are being made */
 	uint64_t routed;
 	struct list ended;   /* struct domain no more served */
 	struct list retired; /* struct instance whose last steps may still come */

@@ -615,6 +615,7 @@ domain_end(struct domain *domain)
 	domain->instances = zalloc(sizeof *domain->instances);
 	put_together(domain);
 	table_remove(&here()->domains, &domain->entry);
+	here()->last_domain = NULL;
 	/* Accounts on their way out still point here: a domain that was served once stays
 	 * in memory until the shard ends. */
 	list_append(&here()->ended, &domain->place);
@@ -702,6 +703,7 @@ domains_close(void)
 		free(domain->jid);
 		free(domain);
 	}
+	here()->last_domain = NULL;
 	table_clear(&here()->domains);
 	table_clear(&here()->accounts);
 	table_clear(&here()->hosts);
