@@ -77,6 +77,9 @@ struct removal;
 	/* A session has lost what carried it.  LATER: the handler keeps it and will call       \
 	 * session_carry or session_end. */                                                     \
 	X(carrier_lost, enum outcome, (void *self, struct session *session))                    \
+	/* A session that had lost what carried it has another carrier, to which nothing was    \
+	 * said yet. */                                                                         \
+	X(session_carried, void, (void *self, struct session *session))                         \
 	/* A session is gone for good; its fields can still be read. */                         \
 	X(session_left, void, (void *self, struct session *session))                            \
 	/* A session's memory goes, or the module was stopped: free what the corner owns. */    \

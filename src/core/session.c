@@ -159,6 +159,7 @@ session_carry(struct session *session, const struct carrier *carrier, void *carr
 	session->carrier = carrier;
 	session->carried = carried;
 	session_look(session);
+	FACTS(session->account->domain, session_carried, session);
 }
 
 /* Nobody is read whose last stanza has not left, or whose account is being loaded. */
@@ -196,9 +197,14 @@ say(struct session *session, struct parcel *parcel)
 		session->carrier->say(session->carried, *parcel);
 		return;
 	}
+	parcel_drop(parcel);
+}
+
+void
+parcel_drop(struct parcel *parcel)
+{
 	wire_drop(parcel->head);
-	if (parcel->payload != NULL)
-		wire_drop(parcel->payload);
+	wire_drop(parcel->payload);
 	gate_drop(parcel->gate);
 }
 
@@ -215,6 +221,7 @@ session_say_behind(struct session *session, const struct element *element, struc
 	if (stanza_kind_read(&parcel.kind, element))
 		(void)stanza_type_read(&parcel.type, parcel.kind, element_get(element, "type"));
 	parcel.head = xml_wire(element, NS_CLIENT);
+	parcel.element = element;
 	say(session, &parcel);
 }
 
@@ -229,12 +236,20 @@ session_deliver(struct session *session, struct stanza *stanza, struct gate *gat
 {
 	struct parcel parcel = { .kind = stanza->kind,
 				 .type = stanza->type,
-				 .archive_id = stanza->archive_id };
+				 .archive_id = stanza->archive_id,
+				 .element = stanza->element };
 
 	if (session->gone)
 		return;
 	parcel.head = wire_hold(stanza_wire(stanza));
 	parcel.gate = gate_hold(gate);
+	say(session, &parcel);
+}
+
+void
+session_let_go(struct session *session, struct parcel parcel)
+{
+	parcel.element = NULL;
 	say(session, &parcel);
 }
 
@@ -254,7 +269,7 @@ void
 session_say_copy(struct session *session, const struct copy *copy, struct wire *payload,
 		 struct gate *gate)
 {
-	struct parcel parcel = { .archive_id = copy->archive_id };
+	struct parcel parcel = { .archive_id = copy->archive_id, .element = copy->element };
 	struct text text = { 0 };
 	struct arena *arena;
 	struct element *shell;

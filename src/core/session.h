@@ -21,7 +21,13 @@ struct parcel {
 	uint64_t archive_id;         /* of the message in it, in the account's archive; 0: none */
 	enum stanza_kind kind;
 	enum stanza_type type;
+	/* For parcel_leaving, good during the call: what is written in it, the 'to' of a copy
+	 * apart.  NULL: it was kept back before and goes on its way now. */
+	const struct element *element;
 };
+
+/* Lets go of all that is in it. */
+PUBLIC void parcel_drop(struct parcel *parcel);
 
 struct carrier {
 	/* Takes a parcel.  Order is kept: a shut gate holds back what comes behind it. */
@@ -92,6 +98,9 @@ void session_say_copy(struct session *session, const struct copy *copy, struct w
 void session_deliver(struct session *session, struct stanza *stanza, struct gate *gate);
 /* It has asked for its archive, so that it needs nobody to tell it what came while it was away. */
 PUBLIC void session_asked_history(struct session *session);
+/* A parcel that was kept back by parcel_leaving goes on its way, which leads by all these hooks
+ * again. */
+PUBLIC void session_let_go(struct session *session, struct parcel parcel);
 /* Ends it: presence is withdrawn, the facts are told, the carrier hangs up. */
 PUBLIC void session_end(struct session *session, enum stream_condition condition, const char *text);
 /* Bytes said to it that its client has not taken: who has much to say waits for less. */
