@@ -1,6 +1,7 @@
 #!/usr/bin/python3
 # SPDX-License-Identifier: MIT
-"""slixmpp: a user with two clients.  Each sees what the other hears and says."""
+"""slixmpp: a user with two clients.  Each sees what the other hears and says; one that nobody looks
+at is not told what can wait."""
 import asyncio
 import os
 import sys
@@ -18,12 +19,14 @@ class Client(slixmpp.ClientXMPP if slixmpp else object):
     def __init__(self, jid, password, ca):
         super().__init__(jid, password)
         self.ca_certs = ca
-        for plugin in ("xep_0030", "xep_0085", "xep_0199", "xep_0280"):
+        for plugin in ("xep_0030", "xep_0085", "xep_0199", "xep_0280", "xep_0352"):
             self.register_plugin(plugin)
         self.ready = asyncio.get_event_loop().create_future()
         self.heard, self.received, self.sent = asyncio.Queue(), asyncio.Queue(), asyncio.Queue()
         self.add_event_handler("session_start", self.started)
         self.add_event_handler("message", self.heard.put_nowait)
+        self.states = asyncio.Queue()
+        self.add_event_handler("chatstate", lambda m: self.states.put_nowait(m["chat_state"]))
         self.add_event_handler("carbon_received", self.received.put_nowait)
         self.add_event_handler("carbon_sent", self.sent.put_nowait)
 
@@ -76,16 +79,54 @@ async def carbons(instance):
         await client.disconnect()
 
 
-def slixmpp_hears_its_other_clients():
+async def client_state(instance):
+    juliet = await log_in(instance, "juliet@localhost/balcony", "capulet-secret")
+    romeo = await log_in(instance, "romeo@localhost/garden", "montague-secret")
+    assert romeo["xep_0352"].enabled
+
+    def say(state, body=None):
+        message = juliet.make_message(mto="romeo@localhost", mbody=body, mtype="chat")
+        message["chat_state"] = state
+        message.send()
+
+    romeo["xep_0352"].send_inactive()
+    await soon(romeo["xep_0199"].send_ping("localhost"))
+    say("composing")
+    say("paused")
+    await soon(juliet["xep_0199"].send_ping("localhost"))
+    assert romeo.states.empty()
+    romeo["xep_0352"].send_active()
+    assert await soon(romeo.states.get()) == "paused"
+
+    romeo["xep_0352"].send_inactive()
+    await soon(romeo["xep_0199"].send_ping("localhost"))
+    say("composing")
+    say("active", "Good night, good night!")
+    assert (await soon(romeo.heard.get()))["body"] == "Good night, good night!"
+    assert await soon(romeo.states.get()) == "active" and romeo.states.empty()
+    for client in (juliet, romeo):
+        client.auto_reconnect = False
+        await client.disconnect()
+
+
+def perform(scenes):
     if slixmpp is None:
         raise Skip("python3-slixmpp is not installed")
-    with Instance("slixmpp-devices", shards=2) as instance:
+    with Instance("slixmpp-" + scenes.__name__, shards=2) as instance:
         instance.add_account("juliet@localhost", "capulet-secret")
         instance.add_account("romeo@localhost", "montague-secret")
         instance.start()
-        asyncio.get_event_loop().run_until_complete(asyncio.wait_for(carbons(instance), 100))
+        asyncio.get_event_loop().run_until_complete(asyncio.wait_for(scenes(instance), 100))
         instance.stop()
 
 
+def slixmpp_hears_its_other_clients():
+    perform(carbons)
+
+
+def slixmpp_is_not_told_what_can_wait():
+    perform(client_state)
+
+
 if __name__ == "__main__":
-    main(slixmpp_hears_its_other_clients)
+    main(slixmpp_hears_its_other_clients, slixmpp_is_not_told_what_can_wait)
