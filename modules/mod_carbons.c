@@ -222,7 +222,8 @@ anybody_wants(void *self, const struct account *account)
 static enum outcome
 on_leaving(void *self, struct stanza *stanza)
 {
-	if (jid_equal_bare(&stanza->to, stanza->account->jid) ||
+	/* What is sent again was copied then. */
+	if (stanza->repeated || jid_equal_bare(&stanza->to, stanza->account->jid) ||
 	    !anybody_wants(self, stanza->account) || !is_eligible(self, stanza, SENT))
 		return PASS;
 	remember(self, stanza, SENT);

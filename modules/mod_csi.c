@@ -330,9 +330,11 @@ on_parcel(void *self, struct session *session, struct parcel *parcel)
 	struct arena *arena;
 	char *key;
 
-	if (!state->inactive || parcel->element == NULL)
+	if (!state->inactive || parcel->again)
 		return PASS;
-	if (parcel->kind == STANZA_PRESENCE)
+	if (parcel->element == NULL) /* written before: it came from the archive, asked for */
+		weight = MATTERS;
+	else if (parcel->kind == STANZA_PRESENCE)
 		weight = weigh_presence(parcel, &voids);
 	else if (parcel->kind == STANZA_MESSAGE && strcmp(parcel->element->name, "message") == 0)
 		weight = weigh_message(csi, session, state, parcel, &voids);

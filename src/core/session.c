@@ -250,6 +250,7 @@ void
 session_let_go(struct session *session, struct parcel parcel)
 {
 	parcel.element = NULL;
+	parcel.again = true;
 	say(session, &parcel);
 }
 

@@ -21,8 +21,9 @@ struct parcel {
 	uint64_t archive_id;         /* of the message in it, in the account's archive; 0: none */
 	enum stanza_kind kind;
 	enum stanza_type type;
+	bool again; /* parcel_leaving kept it back before */
 	/* For parcel_leaving, good during the call: what is written in it, the 'to' of a copy
-	 * apart.  NULL: it was kept back before and goes on its way now. */
+	 * apart.  NULL: it was written before. */
 	const struct element *element;
 };
 
