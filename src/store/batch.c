@@ -15,8 +15,10 @@
  * later row of the same key replaces.  When a row is refused, its batch has failed, all
  * is rolled back and tried again carefully: every row, and a mark before each batch, so
  * that those which are refused are undone alone.  When the database itself fails, all
- * is rolled back, the batches go back to the head of the queue and the lane pauses.  So
- * a batch ends only by a commit that it was in, or outside any transaction.
+ * is rolled back, the batches go back to the head of the queue and the lane pauses.  When
+ * the database was cut off while it committed, the batches stay TAKEN until the driver knows
+ * what became of them.  So a batch ends only by a commit that it was in, or outside any
+ * transaction.
  */
 #include "store/store.h"
 
@@ -31,6 +33,7 @@
 #define LONGEST_PAUSE_MS 1000
 #define LOOK_AGAIN_MS    100
 #define LAST_TRIES       10
+#define AGAIN_TRIES      5
 #define LAST_PAUSE_NS    100000000L
 
 struct write {
@@ -86,7 +89,7 @@ static void owner_add(struct batch *batch);
 static void owner_remove(struct batch *batch);
 static void reads_append(struct batch *batch, struct reading *first, struct reading *last);
 
-enum tried { WORKED, REFUSED, SICK };
+enum tried { WORKED, REFUSED, SICK, BLOCKED, UNSURE };
 typedef enum tried write_fn(struct lane *lane, struct list *group, bool trial,
 			    struct failure *failure);
 
@@ -98,10 +101,12 @@ static void lane_paused(void *arg);
 static void lane_resumed(void *arg);
 static unsigned group_take(struct lane *lane, struct list *group, struct list *ended);
 static void group_replace(struct list *group);
-static bool group_commit(struct lane *lane, struct list *group, bool trial,
-			 struct failure *failure);
+static bool lane_settle(struct lane *lane, struct list *ended);
+static enum tried group_commit(struct lane *lane, struct list *group, bool trial,
+			       struct failure *failure);
 static enum tried group_try(struct lane *lane, struct list *group, bool trial, write_fn *write,
 			    struct failure *failure);
+static enum tried tried_of(const struct failure *failure);
 static bool group_has_writes(struct list *group);
 static enum tried write_boldly(struct lane *lane, struct list *group, bool trial,
 			       struct failure *failure);
@@ -400,6 +405,7 @@ lane_init(struct lane *lane, struct store *store)
 {
 	lane->store = store;
 	list_init(&lane->queue);
+	list_init(&lane->doubt);
 	must(pthread_mutex_init(&lane->using, NULL) == 0);
 }
 
@@ -417,7 +423,7 @@ lane_run(struct lane *lane)
 {
 	struct store *store = lane->store;
 	struct list group, ended;
-	bool good = true;
+	enum tried tried;
 
 	list_init(&group);
 	list_init(&ended);
@@ -426,7 +432,10 @@ lane_run(struct lane *lane)
 		int64_t began;
 		unsigned late;
 		bool none, trial;
+		struct list *node;
 
+		if (!list_is_empty(&lane->doubt) && !lane_settle(lane, &ended))
+			return false;
 		store_lock(store);
 		late = group_take(lane, &group, &ended);
 		none = list_is_empty(&group) && (!lane->health.down || store->closing);
@@ -442,15 +451,21 @@ lane_run(struct lane *lane)
 
 		began = now_us();
 		pthread_mutex_lock(&lane->using);
-		good = list_is_empty(&group) ? lane_probe(lane, trial, &failure)
-					     : group_commit(lane, &group, trial, &failure);
+		if (!list_is_empty(&group))
+			tried = group_commit(lane, &group, trial, &failure);
+		else
+			tried = lane_probe(lane, trial, &failure) ? WORKED : SICK;
 		pthread_mutex_unlock(&lane->using);
 
 		store_lock(store);
 		if (now_us() - began > store->counted.slowest_us)
 			store->counted.slowest_us = now_us() - began;
-		group_end(lane, &group, good, &ended);
-		if (good) {
+		if (tried == UNSURE)
+			while ((node = list_shift(&group)) != NULL)
+				list_append(&lane->doubt, node);
+		else
+			group_end(lane, &group, tried == WORKED, &ended);
+		if (tried == WORKED) {
 			store_works(store, &lane->health);
 			lane->pause = 0;
 		} else {
@@ -459,8 +474,35 @@ lane_run(struct lane *lane)
 		}
 		store_unlock(store);
 		all_go_home(&ended);
-	} while (good);
+	} while (tried == WORKED);
 	return false;
+}
+
+/* Asks what became of a group that was cut off while it was committed; false: that is still
+ * not known, and the lane pauses. */
+static bool
+lane_settle(struct lane *lane, struct list *ended)
+{
+	struct store *store = lane->store;
+	struct failure failure;
+	bool committed, good;
+
+	pthread_mutex_lock(&lane->using);
+	good = store->driver->settle(lane->connection, &committed, &failure);
+	pthread_mutex_unlock(&lane->using);
+
+	store_lock(store);
+	if (good) {
+		group_end(lane, &lane->doubt, committed, ended);
+		store_works(store, &lane->health);
+		lane->pause = 0;
+	} else {
+		store_fails(store, &lane->health, failure.text);
+		lane_pause(lane);
+	}
+	store_unlock(store);
+	all_go_home(ended);
+	return good;
 }
 
 /* Whether the database commits.  Not counted as a statement by those who want the n-th to
@@ -530,7 +572,7 @@ lane_drain(struct lane *lane)
 	const struct timespec pause = { .tv_nsec = LAST_PAUSE_NS };
 	struct store *store = lane->store;
 	struct list *node, ended;
-	unsigned lost = 0;
+	unsigned lost = 0, doubtful = 0;
 
 	if (shard_here() != NULL)
 		timer_stop(&lane->timer);
@@ -543,8 +585,16 @@ lane_drain(struct lane *lane)
 		batch_end(LIST_ITEM(node, struct batch, place), STORE_FAILED);
 		list_append(&ended, node);
 	}
+	for (; (node = list_shift(&lane->doubt)) != NULL; doubtful++) {
+		batch_end(LIST_ITEM(node, struct batch, place), STORE_FAILED);
+		list_append(&ended, node);
+	}
 	store_unlock(store);
 	all_go_home(&ended);
+	if (doubtful > 0)
+		log_error(&store->scope,
+			  "closed before it was known whether all was written batches=%u",
+			  doubtful);
 	if (lost > 0)
 		log_error(&store->scope, "closed before all was written, lost batches=%u", lost);
 }
@@ -607,15 +657,18 @@ group_replace(struct list *group)
 	table_clear(&seen);
 }
 
-static bool
+static enum tried
 group_commit(struct lane *lane, struct list *group, bool trial, struct failure *failure)
 {
-	enum tried tried = group_try(lane, group, trial, write_boldly, failure);
+	enum tried tried = BLOCKED;
 
-	if (tried == REFUSED)
-		tried = group_try(lane, group, trial, write_carefully, failure);
-	must(tried != REFUSED);
-	return tried == WORKED;
+	for (unsigned tries = 0; tried == BLOCKED && tries < AGAIN_TRIES; tries++) {
+		tried = group_try(lane, group, trial, write_boldly, failure);
+		if (tried == REFUSED)
+			tried = group_try(lane, group, trial, write_carefully, failure);
+		must(tried != REFUSED);
+	}
+	return tried;
 }
 
 static enum tried
@@ -632,10 +685,26 @@ group_try(struct lane *lane, struct list *group, bool trial, write_fn *write,
 		tried = write(lane, group, trial, failure);
 	if (tried == WORKED && ((trial && !store_trial(lane->store, FAULT_DOWN, failure)) ||
 				!driver->commit(lane->connection, failure)))
-		tried = SICK;
+		tried = tried_of(failure);
 	if (tried != WORKED)
 		driver->rollback(lane->connection);
 	return tried;
+}
+
+static enum tried
+tried_of(const struct failure *failure)
+{
+	switch (failure->fault) {
+	case FAULT_OWN:
+		return REFUSED;
+	case FAULT_DOWN:
+		return SICK;
+	case FAULT_AGAIN:
+		return BLOCKED;
+	case FAULT_DOUBT:
+		return UNSURE;
+	}
+	must(false);
 }
 
 static bool
@@ -686,7 +755,7 @@ write_boldly(struct lane *lane, struct list *group, bool trial, struct failure *
 	}
 	free(writes);
 	free(rows);
-	return good ? WORKED : failure->fault == FAULT_OWN ? REFUSED : SICK;
+	return good ? WORKED : tried_of(failure);
 }
 
 /* Every row, also those that are replaced, because what replaces them may be refused. */
@@ -703,7 +772,7 @@ write_carefully(struct lane *lane, struct list *group, bool trial, struct failur
 		if (!good)
 			continue;
 		if (!driver->mark(connection, failure))
-			return SICK;
+			return failure->fault == FAULT_AGAIN ? BLOCKED : SICK;
 		for (struct write *write = batch->first; good && write != NULL;
 		     write = write->next) {
 			size_t at;
@@ -711,8 +780,8 @@ write_carefully(struct lane *lane, struct list *group, bool trial, struct failur
 			good = (!trial || store_trial(lane->store, FAULT_OWN, failure)) &&
 			       driver->write(connection, write->statement, &write->in, 1, &at,
 					     failure);
-			if (!good && failure->fault == FAULT_DOWN)
-				return SICK;
+			if (!good && failure->fault != FAULT_OWN)
+				return tried_of(failure);
 			if (!good)
 				batch_refused(write, failure);
 		}

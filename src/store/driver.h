@@ -6,10 +6,11 @@
  * time, and everything here blocks.  The queues, the deadlines, the grouping and the
  * order are the store's business, not a driver's.
  *
- * A driver tells two kinds of failure apart.  One is the statement's own: it would fail
- * again.  The other is the database's: what was begun is to be rolled back, and the same
- * may work later.  A commit that failed has left nothing behind; a driver whose database
- * cannot be sure of that must find out before it says so.
+ * A driver tells kinds of failure apart.  One is the statement's own: it would fail again.
+ * Another is the database's: what was begun is to be rolled back, and the same may work
+ * later, or even at once when two transactions were only in each other's way.  A commit that
+ * failed has left nothing behind; when a driver cannot be sure of that now, it says so, and
+ * is asked again until it knows.
  */
 #pragma once
 
@@ -23,7 +24,12 @@ struct vault {
 	bool single;      /* one connection serves all */
 };
 
-enum fault { FAULT_OWN, FAULT_DOWN };
+enum fault {
+	FAULT_OWN,
+	FAULT_DOWN,
+	FAULT_AGAIN, /* in a transaction: all of it may be tried again at once */
+	FAULT_DOUBT, /* of a commit: whether it happened is not known now */
+};
 
 struct failure {
 	enum fault fault;
@@ -34,10 +40,13 @@ struct failure {
 bool failure_set(struct failure *failure, enum fault fault, const char *format, ...)
 	PRINTF_LIKE(3, 4);
 
-enum connection_use { TO_READ, TO_WRITE };
+enum connection_use { TO_READ, TO_WRITE, TO_TEND };
 
 struct driver {
 	const char *name;
+	/* Tables are changed on a connection of its own, TO_TEND, which one process has at a
+	 * time, and not on the first writer's. */
+	bool tends;
 
 	/* Opens the database, makes it and its table of migrations (module, number, name,
 	 * applied) where they are missing. */
@@ -51,6 +60,8 @@ struct driver {
 
 	bool (*begin)(struct connection *connection, struct failure *failure);
 	bool (*commit)(struct connection *connection, struct failure *failure);
+	/* After a commit in doubt: finds out whether it happened.  False: still in doubt. */
+	bool (*settle)(struct connection *connection, bool *committed, struct failure *failure);
 	void (*rollback)(struct connection *connection); /* no harm outside a transaction */
 
 	/* A place in a transaction to which it can be undone; one at a time. */
@@ -84,3 +95,6 @@ struct driver {
 };
 
 extern const struct driver sqlite_driver;
+#ifdef HAVE_MARIADB
+extern const struct driver mariadb_driver;
+#endif

@@ -57,6 +57,7 @@ struct lane {
 	pthread_mutex_t using; /* the connection; always taken before the store's lock */
 	struct connection *connection;
 	struct list queue;
+	struct list doubt; /* a group that may have been committed, or not */
 	enum { IDLE, WORKING, PAUSED } state;
 	struct job job;
 	struct post post;

@@ -90,8 +90,8 @@ static bool scripts_are_in_line(const char *module, const struct scripts *script
 static int script_number(const char *file, const char *module);
 static int by_number(const void *a, const void *b);
 static bool script_read(struct text *text, const struct script *script, struct err *err);
-static bool script_apply(struct store *store, const char *module, const struct script *script,
-			 struct err *err);
+static bool script_apply(struct store *store, struct connection *connection, const char *module,
+			 const struct script *script, struct err *err);
 static bool script_run(struct store *store, struct connection *connection, const char *module,
 		       const struct script *script, const char *sql, struct failure *failure);
 
@@ -357,26 +357,37 @@ bool
 store_migrate(struct store *store, const char *const *modules, struct err *err)
 {
 	struct arena *arena = arena_new();
+	const struct driver *driver = store->driver;
+	struct lane *lane = &store->lanes[0];
+	struct connection *connection = lane->connection;
 	struct need *needs;
 	size_t count;
 	bool good, new;
 
 	good = needs_find(store, arena, modules, &needs, &count, &new, err);
-	if (good && count > 0 && !new && store->driver->keep_copy != NULL)
-		good = store->driver->keep_copy(store->vault, err) ||
+	if (good && count > 0 && !new && driver->keep_copy != NULL)
+		good = driver->keep_copy(store->vault, err) ||
 		       err_add(err, "could not make a copy before changing tables");
+	pthread_mutex_lock(&lane->using);
+	if (good && count > 0 && driver->tends) {
+		connection = driver->connect(store->vault, TO_TEND, err);
+		good = connection != NULL;
+	}
 	for (size_t i = 0; good && i < count; i++)
 		for (size_t j = 0; good && j < needs[i].scripts.count; j++)
-			good = script_apply(store, needs[i].module, &needs[i].scripts.scripts[j],
-					    err);
+			good = script_apply(store, connection, needs[i].module,
+					    &needs[i].scripts.scripts[j], err);
+	if (connection != NULL && connection != lane->connection)
+		driver->disconnect(&connection);
+	pthread_mutex_unlock(&lane->using);
 	arena_drop(arena);
 	return good;
 }
 
 static bool
-script_apply(struct store *store, const char *module, const struct script *script, struct err *err)
+script_apply(struct store *store, struct connection *connection, const char *module,
+	     const struct script *script, struct err *err)
 {
-	struct lane *lane = &store->lanes[0];
 	struct text sql = { 0 };
 	struct failure failure;
 	bool good;
@@ -385,13 +396,11 @@ script_apply(struct store *store, const char *module, const struct script *scrip
 		text_clear(&sql);
 		return false;
 	}
-	pthread_mutex_lock(&lane->using);
-	good = store->driver->begin(lane->connection, &failure) &&
-	       script_run(store, lane->connection, module, script, sql.bytes, &failure) &&
-	       store->driver->commit(lane->connection, &failure);
+	good = store->driver->begin(connection, &failure) &&
+	       script_run(store, connection, module, script, sql.bytes, &failure) &&
+	       store->driver->commit(connection, &failure);
 	if (!good)
-		store->driver->rollback(lane->connection);
-	pthread_mutex_unlock(&lane->using);
+		store->driver->rollback(connection);
 	text_clear(&sql);
 	if (!good)
 		return err_fail(err, failure.fault == FAULT_OWN ? ERR_REFUSED : ERR_DOWN,

@@ -111,7 +111,7 @@ reading_work(struct job *job)
 		store->counted.slowest_us = took;
 	if (good)
 		store_works(store, &store->reading);
-	else if (failure.fault == FAULT_DOWN)
+	else if (failure.fault != FAULT_OWN)
 		store_fails(store, &store->reading, failure.text);
 	else
 		store->counted.failures++;

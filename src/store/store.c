@@ -25,7 +25,12 @@
 #define READERS       2
 #define READERS_MAX   64
 
-static const struct driver *const drivers[] = { &sqlite_driver };
+static const struct driver *const drivers[] = {
+	&sqlite_driver,
+#ifdef HAVE_MARIADB
+	&mariadb_driver,
+#endif
+};
 
 static const struct driver *driver_find(const char *name, struct err *err);
 static bool connections_open(struct store *store, struct err *err);

@@ -13,7 +13,9 @@
  * order given; an idle writer commits at once, a busy one takes up to 500 rows into one
  * transaction.  A read that names an owner sees that owner's earlier writes.
  * Waiting writes are bounded (rows and bytes) and have a deadline: a write that could
- * not be committed by then is reported STORE_FAILED and is *not* applied later.
+ * not be committed by then is reported STORE_FAILED and is *not* applied later.  When the
+ * database was cut off while it committed, it is reported when that is known, however long
+ * it takes.
  */
 #pragma once
 
@@ -107,12 +109,24 @@ PUBLIC void batch_unput_all(struct batch *batch, const char *collection);
 
 /* What the configuration says of the store. */
 struct store_settings {
-	const char *driver;  /* "sqlite" */
+	const char *driver;  /* "sqlite", "mariadb" */
 	const char *folder;  /* the data folder */
 	const char *path;    /* sqlite: the file, below folder; ":memory:" in tests */
 	const char *schemas; /* where the SQL files are: schemas/DRIVER/... */
 	unsigned readers;    /* threads that read */
 	bool automigrate;
+
+	/* mariadb */
+	const char *host; /* unless there is a socket */
+	unsigned port;
+	const char *socket;
+	const char *user;
+	const char *password_file; /* its first line; NULL: no password */
+	const char *database;
+	const char *tls;  /* "required", "optional", "off" */
+	const char *ca;   /* a file of certificates; NULL: those the system trusts */
+	unsigned writers; /* connections that write */
+	unsigned seconds; /* how long the server may take to answer */
 };
 
 /* Opens, takes what locks the driver needs, starts its helpers.  NULL with the reason:

@@ -2,6 +2,9 @@
 /*
  * A store in a folder of its own, and shards on a thread of their own, so that a test can
  * ask and wait for the answer on one line.
+ *
+ * With KEPT_ON=mariadb in the environment the store is a database of its own on the server
+ * that lives in the folder STENTOR_MARIADB.
  */
 #pragma once
 
@@ -25,10 +28,14 @@
 
 #include <cmocka.h>
 
+#ifdef HAVE_MARIADB
+#include <mysql.h>
+#endif
+
 #define UNUSED __attribute__((unused))
 
 struct kept {
-	char folder[64], schemas[80];
+	char folder[64], schemas[80], database[64], socket[128];
 	struct store_settings settings;
 	struct store *store;
 	pthread_t thread;
@@ -38,6 +45,29 @@ struct kept {
 };
 
 static struct kept kept;
+
+static UNUSED bool
+on_mariadb(void)
+{
+	const char *on = getenv("KEPT_ON");
+
+	return on != NULL && strcmp(on, "mariadb") == 0;
+}
+
+/* A file of the server's. */
+static UNUSED const char *
+server_file(const char *name)
+{
+	static char paths[4][128];
+	static unsigned next;
+	const char *folder = getenv("STENTOR_MARIADB");
+	char *path = paths[next++ % 4];
+
+	snprintf(path, sizeof paths[0], "%s/%s", folder != NULL ? folder : "", name);
+	return path;
+}
+
+#define EITHER(sqlite, mariadb) (on_mariadb() ? (mariadb) : (sqlite))
 
 /* --- what was logged --- */
 
@@ -108,15 +138,145 @@ file_is_there(const char *name)
 	return access(path_of(name), F_OK) == 0;
 }
 
+/* A migration of this test, the same for both kinds of store. */
+static UNUSED void
+write_schema(const char *name, const char *sql)
+{
+	char path[128];
+
+	snprintf(path, sizeof path, "schemas/%s/%s", EITHER("sqlite", "mariadb"), name);
+	write_file(path, sql);
+}
+
+static UNUSED void
+remove_schema(const char *name)
+{
+	char path[128];
+
+	snprintf(path, sizeof path, "schemas/%s/%s", EITHER("sqlite", "mariadb"), name);
+	unlink(path_of(path));
+}
+
+/* --- the database on a server --- */
+
+#ifdef HAVE_MARIADB
+static UNUSED MYSQL *
+server_connect(const char *database)
+{
+	MYSQL *db = mysql_init(NULL);
+
+	if (mysql_real_connect(db, NULL, "root", NULL, database, 0, server_file("socket"), 0) ==
+	    NULL)
+		fail_msg("%s", mysql_error(db));
+	return db;
+}
+
+static UNUSED void
+server_run(const char *sql)
+{
+	MYSQL *db = server_connect(NULL);
+
+	if (mysql_query(db, sql) != 0)
+		fail_msg("%s: %s", sql, mysql_error(db));
+	mysql_close(db);
+}
+
+/* The first column of the first row. */
+static UNUSED long
+server_number(const char *sql)
+{
+	MYSQL *db = server_connect(NULL);
+	MYSQL_RES *rows = NULL;
+	MYSQL_ROW row = NULL;
+	long number;
+
+	if (mysql_query(db, sql) == 0)
+		rows = mysql_store_result(db);
+	if (rows == NULL || (row = mysql_fetch_row(rows)) == NULL || row[0] == NULL)
+		fail_msg("%s: %s", sql, mysql_error(db));
+	number = strtol(row[0], NULL, 10);
+	mysql_free_result(rows);
+	mysql_close(db);
+	return number;
+}
+#else
+static UNUSED long
+server_number(const char *sql)
+{
+	fail_msg("this was built without MariaDB: %s", sql);
+	return 0;
+}
+
+static UNUSED void
+server_run(const char *sql)
+{
+	fail_msg("this was built without MariaDB: %s", sql);
+}
+#endif
+
+static UNUSED void
+database_make(void)
+{
+	static unsigned count;
+	char sql[128];
+
+	snprintf(kept.database, sizeof kept.database, "kept_%ld_%u", (long)getpid(), ++count);
+	snprintf(sql, sizeof sql, "CREATE DATABASE %s", kept.database);
+	server_run(sql);
+	kept.settings.driver = "mariadb";
+	snprintf(kept.socket, sizeof kept.socket, "%s", server_file("socket"));
+	kept.settings.socket = kept.socket;
+	kept.settings.user = "root";
+	kept.settings.database = kept.database;
+	kept.settings.writers = 1;
+	kept.settings.seconds = 5;
+}
+
+/* Until the server, too, knows that nobody uses the database any more. */
+static UNUSED void
+database_wait(void)
+{
+	char sql[160];
+
+	snprintf(sql, sizeof sql,
+		 "SELECT count(*) FROM information_schema.processlist WHERE db = '%s'",
+		 kept.database);
+	for (int i = 0; on_mariadb() && server_number(sql) > 0; i++) {
+		if (i > 1000)
+			fail_msg("somebody still uses %s", kept.database);
+		usleep(10000);
+	}
+}
+
+static UNUSED void
+database_remove(void)
+{
+	char sql[128];
+
+	snprintf(sql, sizeof sql, "DROP DATABASE IF EXISTS %s", kept.database);
+	if (kept.database[0] != '\0')
+		server_run(sql);
+	kept.database[0] = '\0';
+}
+
 static const char things_sql[] =
 	"CREATE TABLE IF NOT EXISTS things (owner TEXT NOT NULL, id INTEGER NOT NULL, words TEXT,"
 	" PRIMARY KEY (owner, id)) WITHOUT ROWID;\n"
-	"CREATE TABLE IF NOT EXISTS done (what TEXT);\n";
+	"CREATE TABLE IF NOT EXISTS done (n INTEGER PRIMARY KEY, what TEXT);\n";
+static const char things_mariadb[] =
+	"CREATE TABLE IF NOT EXISTS things (owner VARBINARY(255) NOT NULL, id BIGINT NOT NULL,"
+	" words LONGTEXT, PRIMARY KEY (owner, id)) DEFAULT CHARSET = utf8mb4;\n"
+	"CREATE TABLE IF NOT EXISTS done (n BIGINT AUTO_INCREMENT PRIMARY KEY, what TEXT)"
+	" DEFAULT CHARSET = utf8mb4;\n";
 
 static const char documents_sql[] =
 	"CREATE TABLE IF NOT EXISTS documents (owner TEXT NOT NULL, collection TEXT NOT NULL,"
 	" key TEXT NOT NULL, text TEXT NOT NULL, PRIMARY KEY (owner, collection, key))"
 	" WITHOUT ROWID;\n";
+static const char documents_mariadb[] =
+	"CREATE TABLE IF NOT EXISTS documents (owner VARBINARY(255) NOT NULL,"
+	" collection VARBINARY(64) NOT NULL, `key` VARBINARY(255) NOT NULL, text TEXT NOT NULL,"
+	" PRIMARY KEY (owner, collection, `key`));\n";
 
 static const char *const things_modules[] = { "things", NULL };
 
@@ -128,11 +288,11 @@ folder_make(void)
 	kept = (struct kept) { .folder = "/tmp/stentor-store-XXXXXX" };
 	assert_non_null(mkdtemp(kept.folder));
 	snprintf(kept.schemas, sizeof kept.schemas, "%s/schemas", kept.folder);
-	snprintf(driver, sizeof driver, "%s/sqlite", kept.schemas);
+	snprintf(driver, sizeof driver, "%s/%s", kept.schemas, EITHER("sqlite", "mariadb"));
 	assert_int_equal(mkdir(kept.schemas, 0700), 0);
 	assert_int_equal(mkdir(driver, 0700), 0);
-	write_file("schemas/sqlite/store-001-documents.sql", documents_sql);
-	write_file("schemas/sqlite/things-001-things.sql", things_sql);
+	write_schema("store-001-documents.sql", EITHER(documents_sql, documents_mariadb));
+	write_schema("things-001-things.sql", EITHER(things_sql, things_mariadb));
 	kept.settings = (struct store_settings) {
 		.driver = "sqlite",
 		.folder = kept.folder,
@@ -141,6 +301,8 @@ folder_make(void)
 		.readers = 2,
 		.automigrate = true,
 	};
+	if (on_mariadb())
+		database_make();
 	logged.length = 0;
 	logged.lines[0] = '\0';
 	log_capture(keep_line, NULL);
@@ -152,6 +314,7 @@ folder_remove(void)
 	char command[128];
 
 	log_capture(NULL, NULL);
+	database_remove();
 	snprintf(command, sizeof command, "rm -rf %s", kept.folder);
 	if (kept.folder[0] != '\0')
 		assert_int_equal(system(command), 0);
@@ -289,6 +452,8 @@ static UNUSED const struct statement things_set = {
 	.out = "",
 	.sqlite = "INSERT INTO things (owner, id, words) VALUES (?, ?, ?)"
 		  " ON CONFLICT (owner, id) DO UPDATE SET words = excluded.words",
+	.mariadb = "INSERT INTO things (owner, id, words) VALUES (?, ?, ?)"
+		   " ON DUPLICATE KEY UPDATE words = VALUES(words)",
 };
 static UNUSED const struct statement things_all = {
 	.name = "things.all",
@@ -492,6 +657,42 @@ static UNUSED const char *
 things_of(const char *owner)
 {
 	return read_words(&things_all, (struct value[]) { text_value(owner) });
+}
+
+/* --- what runs where --- */
+
+#define ON_DISK(test) cmocka_unit_test_setup_teardown(test, open_kept, close_kept)
+#define IN_MEMORY(test)                                                               \
+	{                                                                             \
+#test " (in memory)", test, open_memory, close_kept, (void *)"sqlite" \
+	}
+#define ON_BOTH(test) ON_DISK(test), IN_MEMORY(test)
+#define ONLY_ON(driver, test, setup)                             \
+	{                                                        \
+#test, test, setup, close_kept, (void *)(driver) \
+	}
+
+/* Runs those that are for the kind of store that this is about. */
+static UNUSED int
+kept_run(const char *name, const struct CMUnitTest *tests, size_t count)
+{
+	struct CMUnitTest *wanted = zalloc(count * sizeof *wanted);
+	size_t n = 0;
+	int failed;
+
+#ifndef HAVE_MARIADB
+	if (on_mariadb()) {
+		printf("skipped: this was built without MariaDB\n");
+		return 77;
+	}
+#endif
+	for (size_t i = 0; i < count; i++)
+		if (tests[i].initial_state == NULL ||
+		    strcmp(tests[i].initial_state, EITHER("sqlite", "mariadb")) == 0)
+			wanted[n++] = tests[i];
+	failed = _cmocka_run_group_tests(name, wanted, n, NULL, NULL);
+	free(wanted);
+	return failed;
 }
 
 static UNUSED void

@@ -164,6 +164,7 @@ nothing_that_was_acknowledged_is_lost(void **state)
 			highest[told.shard] = told.number;
 		}
 		close(pipes[0]);
+		database_wait();
 
 		kept.store = store_open(&kept.settings, &err);
 		assert_non_null(kept.store);
@@ -198,5 +199,5 @@ main(void)
 						close_kept),
 	};
 
-	return cmocka_run_group_tests_name("store/crash", tests, NULL, NULL);
+	return kept_run("store/crash", tests, COUNT(tests));
 }
