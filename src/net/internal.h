@@ -27,7 +27,8 @@
 /* A session as the server, without a transport; a GnuTLS error code if there is none. */
 int tls_session_new(gnutls_session_t *session, struct tls_context *context, bool direct);
 
-/* Chooses by the name that the peer asked for; gives the session those credentials when
- * `use`.  The wire holds the certificate's tls-server-end-point (empty if it has none);
- * as long as it is held the credentials live.  NULL when there is no certificate. */
-struct wire *tls_choose(struct tls_context *context, gnutls_session_t session, bool use);
+/* Chooses by the name that the peer asked for, or else by `meant` (may be NULL); gives the session
+ * those credentials when `use`.  The wire holds the certificate's tls-server-end-point (empty if it
+ * has none); as long as it is held the credentials live.  NULL when there is no certificate. */
+struct wire *tls_choose(struct tls_context *context, gnutls_session_t session, const char *meant,
+			bool use);

@@ -80,6 +80,7 @@ struct link {
 	gnutls_session_t session;
 	struct tls_context *context;
 	struct wire *end_point;
+	char *meant; /* whose certificate it is for, without SNI; NULL when it has been shown */
 	struct queue *queue;
 	struct bytes *rest;  /* raw bytes that the kernel did not take */
 	struct bytes *ahead; /* raw bytes read, but not by GnuTLS */
@@ -242,7 +243,7 @@ link_set_rate(struct link *link, uint32_t bytes_a_second, uint32_t burst)
 }
 
 void
-link_start_tls(struct link *link, struct tls_context *context, bool direct)
+link_start_tls(struct link *link, struct tls_context *context, bool direct, const char *name)
 {
 	int code;
 
@@ -274,6 +275,7 @@ link_start_tls(struct link *link, struct tls_context *context, bool direct)
 	gnutls_transport_set_push_function(link->session, push);
 	gnutls_handshake_set_post_client_hello_function(link->session, client_said_hello);
 	link->context = context;
+	link->meant = copy_text(name);
 	link->state = SHAKING;
 	timer_start(&link->deadline, HANDSHAKE_MS, deadline_passed, link);
 	schedule(link);
@@ -560,6 +562,7 @@ finish(struct link *link)
 		gnutls_deinit(link->session);
 	if (link->end_point != NULL) /* which keeps the session's credentials */
 		wire_drop(link->end_point);
+	free(link->meant);
 	free(link->why);
 	free(link);
 }
@@ -703,7 +706,9 @@ shake(struct link *link)
 
 	/* A resumed TLS 1.2 session does not ask for credentials. */
 	if (link->end_point == NULL)
-		link->end_point = tls_choose(link->context, link->session, false);
+		link->end_point = tls_choose(link->context, link->session, link->meant, false);
+	free(link->meant);
+	link->meant = NULL;
 	timer_stop(&link->deadline);
 	link->state = OPEN;
 	link->secured = true;
@@ -715,7 +720,7 @@ static int
 client_said_hello(gnutls_session_t session)
 {
 	struct link *link = gnutls_session_get_ptr(session);
-	struct wire *end_point = tls_choose(link->context, session, true);
+	struct wire *end_point = tls_choose(link->context, session, link->meant, true);
 
 	if (end_point == NULL)
 		return GNUTLS_E_NO_CERTIFICATE_FOUND;

@@ -55,8 +55,9 @@ void link_set_rate(struct link *link, uint32_t bytes_a_second, uint32_t burst);
 
 /* TLS, as the server: the handshake starts now; reading must be off and nothing read
  * ahead (RFC 6120 §5.3.3: bytes sent before the handshake in the clear are dropped by
- * the caller).  `direct` expects ALPN "xmpp-client" if any is sent. */
-void link_start_tls(struct link *link, struct tls_context *context, bool direct);
+ * the caller).  `direct` expects ALPN "xmpp-client" if any is sent.  A peer that does not say
+ * by SNI whom it means is shown the certificate of `name` (NULL: of the default domain). */
+void link_start_tls(struct link *link, struct tls_context *context, bool direct, const char *name);
 
 struct link_tls_info {
 	bool secured;

@@ -326,7 +326,7 @@ tls_session_new(gnutls_session_t *session, struct tls_context *context, bool dir
 }
 
 struct wire *
-tls_choose(struct tls_context *context, gnutls_session_t session, bool use)
+tls_choose(struct tls_context *context, gnutls_session_t session, const char *meant, bool use)
 {
 	const struct roll *roll = context->current[shard_index(shard_here())];
 	const struct credentials *chosen;
@@ -343,6 +343,10 @@ tls_choose(struct tls_context *context, gnutls_session_t session, bool use)
 			*c += 'a' - 'A';
 
 	chosen = look_up(roll, name);
+	if (chosen == NULL) /* RFC 6120 §5.4.3.1: the stream's 'to' says it as well */
+		chosen = look_up(roll, meant);
+	if (chosen == NULL)
+		chosen = roll->fallback;
 	if (chosen == NULL)
 		return NULL;
 	if (use && gnutls_credentials_set(session, GNUTLS_CRD_CERTIFICATE, chosen->gnutls) != 0)
@@ -363,7 +367,7 @@ look_up(const struct roll *roll, const char *name)
 		if (name != NULL)
 			name++;
 	}
-	return roll->fallback;
+	return NULL;
 }
 
 /* Puts `new` in the place of `old`, or at the end of the list when there is none. */

@@ -736,7 +736,8 @@ secure(struct stream *stream)
 		stream_abort(stream, "bytes in the clear behind <starttls/>");
 	} else if (!stream->shaking) {
 		stream->shaking = true;
-		link_start_tls(stream->link, stream_tls(), stream->direct);
+		link_start_tls(stream->link, stream_tls(), stream->direct,
+			       stream->domain != NULL ? stream->domain->name : NULL);
 	}
 }
 

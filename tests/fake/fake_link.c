@@ -187,10 +187,11 @@ link_set_rate(struct link *link, uint32_t bytes_a_second, uint32_t burst)
 }
 
 void
-link_start_tls(struct link *link, struct tls_context *context, bool direct)
+link_start_tls(struct link *link, struct tls_context *context, bool direct, const char *name)
 {
 	(void)context;
 	(void)direct;
+	(void)name;
 	if (link->state == CLOSING || link->state == ENDED)
 		return;
 	must(!link->reading && !link->secured && !link->detached && link->state == OPEN);

@@ -253,7 +253,7 @@ tls_succeeds_as_it_is_told(void **state)
 	fake_tls(end)->info.sni = "capulet.example";
 	link_read(server.link, false);
 	say("<proceed/>");
-	link_start_tls(server.link, NULL, false);
+	link_start_tls(server.link, NULL, false, NULL);
 	assert_int_equal(server.secured, 0);
 	assert_string_equal(fake_said(end), "<proceed/>");
 	say("secret");
@@ -270,7 +270,7 @@ tls_succeeds_as_it_is_told(void **state)
 	other = begin();
 	link_read(server.link, false);
 	assert_false(link_tls_exporter(server.link, second));
-	link_start_tls(server.link, NULL, false);
+	link_start_tls(server.link, NULL, false, NULL);
 	fake_settle();
 	assert_true(link_tls_exporter(server.link, second));
 	assert_memory_not_equal(first, second, 32);
@@ -280,7 +280,7 @@ tls_succeeds_as_it_is_told(void **state)
 	other = begin();
 	link_read(server.link, false);
 	fake_tls(other)->refused = true;
-	link_start_tls(server.link, NULL, false);
+	link_start_tls(server.link, NULL, false, NULL);
 	fake_settle();
 	assert_int_equal(server.secured, 2);
 	assert_true(fake_ended(other, NULL, NULL));

@@ -38,6 +38,7 @@ struct scene {
 	unsigned shards;
 	enum kind kind;
 	bool tls, direct, mute;                          /* mute: not an echo */
+	const char *meant;                               /* whose certificate, without SNI */
 	void (*began)(void);                             /* on shard 0, when the link is there */
 	void (*heard)(const char *bytes, size_t length); /* besides the echo */
 	void (*secured)(void);
@@ -133,7 +134,7 @@ begin(void *arg)
 	inside = true;
 	the_link = link_new(server_fd, &functions, &scene);
 	if (scene.tls)
-		link_start_tls(the_link, context, scene.direct);
+		link_start_tls(the_link, context, scene.direct, scene.meant);
 	else
 		link_read(the_link, true);
 	inside = false;
@@ -831,20 +832,24 @@ name_peer(void)
 static void
 the_name_asked_for_chooses_the_certificate(void **state)
 {
-	static const char *const cases[][2] = {
-		{ "montague.example", "montague.example" },
-		{ "MONTAGUE.Example", "montague.example" },
-		{ "xmpp.montague.example", "montague.example" },
-		{ "capulet.example", "capulet.example" },
-		{ "verona.example", "capulet.example" },
-		{ NULL, "capulet.example" },
+	static const char *const cases[][3] = {
+		{ "montague.example", "montague.example", NULL },
+		{ "MONTAGUE.Example", "montague.example", NULL },
+		{ "xmpp.montague.example", "montague.example", NULL },
+		{ "capulet.example", "capulet.example", NULL },
+		{ "verona.example", "capulet.example", NULL },
+		{ NULL, "capulet.example", NULL },
+		{ NULL, "montague.example", "montague.example" },
+		{ "capulet.example", "capulet.example", "montague.example" },
+		{ "verona.example", "montague.example", "montague.example" },
+		{ NULL, "capulet.example", "verona.example" },
 	};
 
 	(void)state;
 	for (unsigned i = 0; i < COUNT(cases); i++) {
 		asked_name = cases[i][0];
 		served_name = cases[i][1];
-		play((struct scene) { .tls = true, .peer = name_peer });
+		play((struct scene) { .tls = true, .meant = cases[i][2], .peer = name_peer });
 		if (asked_name == NULL)
 			assert_null(tls_info.sni);
 		else
@@ -1042,7 +1047,7 @@ upgrade(const char *bytes, size_t length)
 		return;
 	link_read(the_link, false);
 	say("<proceed/>");
-	link_start_tls(the_link, context, false);
+	link_start_tls(the_link, context, false, NULL);
 	say("said in TLS");
 	scene.mute = false;
 }
@@ -1119,7 +1124,7 @@ begin_next(void *arg)
 					 NULL));
 	the_link = links[link_count] = link_new(sockets[link_count], &resuming, &scene);
 	link_count++;
-	link_start_tls(the_link, context, false);
+	link_start_tls(the_link, context, false, NULL);
 }
 
 static void *

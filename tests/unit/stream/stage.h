@@ -211,11 +211,14 @@ link_set_rate(struct link *link, uint32_t bytes_a_second, uint32_t burst)
 	(void)burst;
 }
 
+static const char *stage_certificate_of; /* the last handshake's, without SNI */
+
 void
-link_start_tls(struct link *link, struct tls_context *context, bool direct)
+link_start_tls(struct link *link, struct tls_context *context, bool direct, const char *name)
 {
 	(void)context;
 	(void)direct;
+	stage_certificate_of = name;
 	must(!link->reading && !link->shaking && !link->secured);
 	link->shaking = true;
 }
