@@ -27,6 +27,7 @@ static void on_auth(struct client_stream *client, struct element *element, struc
 static void on_response(struct client_stream *client, struct element *element, struct arena *arena);
 static void on_abort(struct client_stream *client, struct element *element, struct arena *arena);
 static void on_stanza(struct client_stream *client, struct element *element, struct arena *arena);
+static void on_error(struct client_stream *client, struct element *element, struct arena *arena);
 static void on_other(struct client_stream *client, struct element *element, struct arena *arena);
 static void refuse(struct client_stream *client, const struct element *element);
 static void stanza_settled(struct receipt *receipt);
@@ -47,6 +48,7 @@ static const struct hearing {
 	{ BOUND, NS_CLIENT, "message", on_stanza },
 	{ BOUND, NS_CLIENT, "presence", on_stanza },
 	{ BOUND, NS_CLIENT, "iq", on_stanza },
+	{ OPENED | SECURED | PROVING | ADMITTED | BOUND, NS_STREAMS, "error", on_error },
 };
 
 static heard_fn *
@@ -221,6 +223,18 @@ on_abort(struct client_stream *client, struct element *element, struct arena *ar
 {
 	(void)element;
 	login_abort(client);
+	arena_drop(arena);
+}
+
+/* RFC 6120 §4.9.1.1: an error of theirs is the end, and no mistake. */
+static void
+on_error(struct client_stream *client, struct element *element, struct arena *arena)
+{
+	const struct element *condition = element_first(element);
+
+	log_debug(&client->stream.log, "the client gives up: %s",
+		  condition != NULL ? condition->name : "it does not say why");
+	stream_close(&client->stream, STREAM_NONE, NULL);
 	arena_drop(arena);
 }
 

@@ -64,7 +64,7 @@ static const struct {
 	{ NS_TLS, "proceed", 0 },
 	{ NS_TLS, "auth", 0 },
 	{ NS_STREAMS, "features", 0 },
-	{ NS_STREAMS, "error", 0 },
+	{ NS_STREAMS, "error", OPENED | SECURED | PROVING | ADMITTED | BOUND },
 	{ "", "message", 0 },
 };
 
@@ -252,6 +252,7 @@ starttls_leads_to_mechanisms(void **state)
 	hears("<starttls xmlns='" NS_TLS "'/>");
 	assert_string_equal(said(), "<proceed xmlns='" NS_TLS "'/>");
 	assert_true(stage_link->shaking);
+	assert_string_equal(stage_certificate_of, "capulet.example");
 	assert_false(stage_link->reading);
 	stage_secure();
 	assert_string_equal(said(), "");
