@@ -177,7 +177,9 @@ apply(struct registering *self, struct client *client, const struct element *iq,
 	struct jid who;
 	enum outcome refused = PASS;
 
-	if (name == NULL || password == NULL || *name == '\0')
+	if (element_child(query, NS_REGISTER, "remove") != NULL) /* §3.2: of whom? */
+		refused = say_error(client, id, UNEXPECTED_REQUEST, "log in first");
+	else if (name == NULL || password == NULL || *name == '\0')
 		refused = say_error(client, id, NOT_ACCEPTABLE, "a name and a password, please");
 	else if (!jid_make(&who, arena, name, client->domain->name, NULL, &err))
 		refused = say_error(client, id, JID_MALFORMED, err.text);
