@@ -141,6 +141,7 @@ read_priority(int8_t *priority, const struct element *presence, struct arena *ar
 	if (text == NULL || *text == '\0')
 		return true;
 	n = strtol(text, &end, 10);
+	end += strspn(end, " \t\r\n");
 	if (*end != '\0' || n < -128 || n > 127) /* RFC 6121 §4.7.2.3: xs:byte */
 		return false;
 	*priority = (int8_t)n;
