@@ -4,8 +4,6 @@
  * count of what is said and of what is settled, a session that outlives its stream, and a new
  * stream that takes it up.
  */
-#include <string.h>
-
 #include "module.h"
 
 #define NS_MANAGEMENT "urn:stentor:skeleton:management"
@@ -14,7 +12,6 @@
 struct managed {			/* a corner of the session */
 	bool on;
 	uint32_t said;			/* stanzas to the client */
-	char id[17];
 	struct timer timer;
 };
 
@@ -27,8 +24,7 @@ on_enable(void *self, struct client *client, struct session *session, const stru
 
 	(void)element;
 	managed->on = true;
-	random_name(managed->id, sizeof managed->id - 1);
-	element_set(arena, enabled, "id", managed->id);
+	element_set(arena, enabled, "id", session->jid->resource);
 	client_say(client, enabled);
 	arena_drop(arena);
 	return DONE;
@@ -54,23 +50,19 @@ on_resume(void *self, struct client *client, struct session *session, const stru
 {
 	struct account *account = account_find(client->who);
 	const char *id = element_get(element, "previd");
-	struct session *kept;
+	struct session *kept = account != NULL && id != NULL ? session_find(account, id) : NULL;
+	struct managed *managed = kept != NULL ? session_corner(kept, self) : NULL;
 	struct arena *arena;
 
 	(void)session;
-	LIST_EACH (&account->sessions, kept, struct session, place) {
-		struct managed *managed = session_corner(kept, self);
-
-		if (!managed->on || id == NULL || strcmp(managed->id, id) != 0)
-			continue;
-		timer_stop(&managed->timer);
-		client->ops->adopt(client, kept);
-		arena = arena_new();
-		client_say(client, element_new(arena, NS_MANAGEMENT, "resumed"));
-		arena_drop(arena);
-		return DONE;
-	}
-	return PASS;
+	if (managed == NULL || !managed->on)
+		return PASS;
+	timer_stop(&managed->timer);
+	client->ops->adopt(client, kept);
+	arena = arena_new();
+	client_say(client, element_new(arena, NS_MANAGEMENT, "resumed"));
+	arena_drop(arena);
+	return DONE;
 }
 
 static enum outcome
