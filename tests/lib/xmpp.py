@@ -57,7 +57,7 @@ def condition_of(element, namespace):
         if child.tag == "{%s}text" % namespace:
             text = child.text or ""
         elif child.tag.startswith("{%s}" % namespace):
-            condition = local(child)
+            condition, text = local(child), text or child.text or ""
     return condition, text
 
 

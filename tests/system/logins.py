@@ -8,8 +8,13 @@ import sys
 import time
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "lib"))
-from instance import Instance, main  # noqa: E402
-from xmpp import Client, Ended, Refused, Scram, SASL, encode, local, tls_context  # noqa: E402
+from instance import Instance, Skip, main  # noqa: E402
+from xmpp import Client, Ended, Refused, Scram, SASL, TLS, encode, local, tls_context  # noqa: E402
+
+try:
+    from OpenSSL import SSL
+except ImportError:
+    SSL = None
 
 MECHANISMS = ["SCRAM-SHA-%s%s" % (bits, plus) for bits in ("512", "256", "1")
               for plus in ("-PLUS", "")] + ["PLAIN"]
@@ -105,6 +110,47 @@ def authzids_are_ones_own_or_refused():
                     authzid="romeo@localhost")
 
 
+class Exporting:
+    """TLS that can tell its exporter, which Python's own cannot."""
+
+    def __init__(self, plain, version):
+        context = SSL.Context(SSL.TLS_METHOD)
+        context.set_min_proto_version(version)
+        context.set_max_proto_version(version)
+        plain.setblocking(True)
+        self.connection = SSL.Connection(context, plain)
+        self.connection.set_tlsext_host_name(b"localhost")
+        self.connection.set_connect_state()
+        self.connection.do_handshake()
+        self.sendall, self.recv = self.connection.sendall, self.connection.recv
+        self.settimeout, self.close = (lambda seconds: None), plain.close
+
+    def binding(self):
+        return "tls-exporter", self.connection.export_keying_material(
+            b"EXPORTER-Channel-Binding", 32, b"")
+
+
+def exporters_bind_as_well():
+    if SSL is None:
+        raise Skip("python3-openssl is not installed")
+    for version in (SSL.TLS1_2_VERSION, SSL.TLS1_3_VERSION):
+        for mechanism in ("SCRAM-SHA-512-PLUS", "SCRAM-SHA-256-PLUS", "SCRAM-SHA-1-PLUS"):
+            with client() as it:
+                it.open()
+                it.send("<starttls xmlns='%s'/>" % TLS)
+                it.element()
+                it.socket = Exporting(it.socket, version)
+                it.secure, it.binding = True, it.socket.binding
+                it.open()
+                assert "tls-exporter" in it.bindings(), it.bindings()
+                refused("not-authorized", it.authenticate, "juliet", SECRET, mechanism,
+                        binding=("tls-exporter", b"x" * 32))
+                it.authenticate("juliet", SECRET, mechanism)
+                it.open()
+                it.bind()
+                it.ping()
+
+
 def downgrades_are_seen():
     # Somebody took -PLUS out of what the client saw: it says that it would have used it.
     with begun() as it:
@@ -178,6 +224,11 @@ def each_domain_has_its_certificate():
                           "SCRAM-SHA-256-PLUS")
                 assert it.jid.split("/")[0].endswith("@" + domain), it.jid
                 fingerprints.setdefault(domain, set()).add(it.binding()[1])
+        # Who does not say by SNI whom it means has said it in its header.
+        context = tls_context(instance.certificate(domain))
+        context.check_hostname = False
+        with begun(domain=domain, context=context, sni="") as it:
+            fingerprints[domain].add(it.binding()[1])
     assert all(len(prints) == 1 for prints in fingerprints.values()), fingerprints
     assert fingerprints["localhost"] != fingerprints["verona.example"]
     # An account of one is none of the other.
@@ -238,6 +289,17 @@ def a_new_certificate_is_used_after_a_reload():
         it.log_in("juliet", SECRET, "SCRAM-SHA-256-PLUS")
 
 
+def who_is_there_when_it_stops_is_sent_elsewhere():
+    with client() as it:
+        it.log_in("juliet", SECRET)
+        instance.configure_section("streams", 'see_other_host = "other.example:5222"')
+        instance.ctl("reload")
+        instance.ctl("stop")
+        assert it.until_end() == ("see-other-host", "other.example:5222")
+    assert instance.process.wait(30) == 0
+    instance.start()
+
+
 def run_all(*tests):
     global instance
     with Instance("logins", domains=("localhost", "verona.example"), shards=2) as instance:
@@ -255,6 +317,6 @@ def run_all(*tests):
 if __name__ == "__main__":
     run_all(each_mechanism_logs_in, only_what_works_is_offered, a_login_in_the_clear_is_refused,
             wrong_passwords_and_unknown_names_sound_the_same, authzids_are_ones_own_or_refused,
-            downgrades_are_seen, odd_messages_are_refused_by_name, attempts_are_counted,
+            exporters_bind_as_well, downgrades_are_seen, odd_messages_are_refused_by_name, attempts_are_counted,
             alpn_is_answered, each_domain_has_its_certificate, tickets_resume, old_tls_is_refused,
-            a_new_certificate_is_used_after_a_reload)
+            a_new_certificate_is_used_after_a_reload, who_is_there_when_it_stops_is_sent_elsewhere)
