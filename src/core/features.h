@@ -27,10 +27,19 @@ struct client {
 };
 
 struct client_ops {
-	/* Says an element outside stanzas, at its place in the order. */
+	/* Says an element outside stanzas, at its place in the order; the answer when one is
+	 * owed. */
 	void (*say)(struct client *client, const struct element *element);
-	void (*close)(struct client *client, enum stream_condition condition, const char *text);
-	/* How many stanzas it has sent of which all before were settled too: XEP-0198's h. */
+	/* Says one that is no answer, whoever owes one. */
+	void (*tell)(struct client *client, const struct element *element);
+	/* The same at once, before stanzas that wait for the store. */
+	void (*interject)(struct client *client, const struct element *element);
+	/* `detail` (NULL: none) is put behind the condition. */
+	void (*close)(struct client *client, enum stream_condition condition, const char *text,
+		      const struct element *detail);
+	/* How many stanzas it has sent, and how many of which all before were settled too:
+	 * XEP-0198's h. */
+	uint32_t (*heard)(struct client *client);
 	uint32_t (*settled)(struct client *client);
 	/* Calls `fn` each time that number rises; NULL ends it. */
 	void (*on_settled)(struct client *client, void (*fn)(void *ctx), void *ctx);

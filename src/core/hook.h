@@ -32,6 +32,7 @@ enum stage {
 struct disco;
 struct stream_features;
 struct removal;
+struct text;
 
 /*
  * X(name, type of answer, arguments)
@@ -84,6 +85,8 @@ struct removal;
 	X(session_left, void, (void *self, struct session *session))                            \
 	/* A session's memory goes, or the module was stopped: free what the corner owns. */    \
 	X(session_unloading, void, (void *self, struct session *session))                       \
+	/* An admin looks at a session: add what there is to say of it, in a few words. */      \
+	X(session_describing, void, (void *self, struct session *session, struct text *about))  \
 	/* Something is about to be said to a session.  DONE: the handler keeps it back and has \
 	 * taken what it needs. */                                                              \
 	X(parcel_leaving, enum outcome, (void *self, struct session *session, struct parcel *)) \

@@ -193,11 +193,16 @@ say(struct session *session, struct parcel *parcel)
 		if (hooked->fn.parcel_leaving(hooked->self, session, parcel) == DONE)
 			return;
 	}
-	if (session->carried != NULL) {
-		session->carrier->say(session->carried, *parcel);
-		return;
-	}
-	parcel_drop(parcel);
+	session_say_parcel(session, *parcel);
+}
+
+void
+session_say_parcel(struct session *session, struct parcel parcel)
+{
+	if (session->carried != NULL)
+		session->carrier->say(session->carried, parcel);
+	else
+		parcel_drop(&parcel);
 }
 
 void
@@ -205,6 +210,7 @@ parcel_drop(struct parcel *parcel)
 {
 	wire_drop(parcel->head);
 	wire_drop(parcel->payload);
+	wire_drop(parcel->instead);
 	gate_drop(parcel->gate);
 }
 
@@ -323,6 +329,23 @@ session_describe(const struct session *session, char *out, size_t room)
 		(void)snprintf(out, room, "nobody carries it now");
 }
 
+void
+session_tell_about(struct session *session, struct text *about)
+{
+	struct domain *domain = session->account->domain;
+
+	for (unsigned i = 0; i < domain->hook_counts[HOOK_session_describing]; i++) {
+		struct hooked *hooked = &domain->hooks[HOOK_session_describing][i];
+		struct text more = { 0 };
+
+		hooked->fn.session_describing(hooked->self, session, &more);
+		if (more.length > 0 && about->length > 0)
+			text_add(about, "; ");
+		text_add_bytes(about, more.bytes, more.length);
+		text_clear(&more);
+	}
+}
+
 /* --- ending --- */
 
 static void
@@ -353,6 +376,17 @@ session_end(struct session *session, enum stream_condition condition, const char
 		return;
 	session->carried = NULL;
 	leave(session);
+	if (carried != NULL)
+		carrier->hang_up(carried, condition, text);
+}
+
+void
+session_part(struct session *session, enum stream_condition condition, const char *text)
+{
+	const struct carrier *carrier = session->carrier;
+	void *carried = session->carried;
+
+	session->carried = NULL;
 	if (carried != NULL)
 		carrier->hang_up(carried, condition, text);
 }

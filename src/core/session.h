@@ -10,6 +10,7 @@
 
 #include "base/list.h"
 #include "base/log.h"
+#include "base/text.h"
 #include "base/wire.h"
 #include "core/gate.h"
 #include "core/stanza.h"
@@ -18,6 +19,7 @@
 struct parcel {
 	struct wire *head, *payload; /* payload may be NULL; both become the carrier's */
 	struct gate *gate;           /* NULL: at once; becomes the carrier's */
+	struct wire *instead;        /* said in its place when the gate is refused; NULL: nothing */
 	uint64_t archive_id;         /* of the message in it, in the account's archive; 0: none */
 	enum stanza_kind kind;
 	enum stanza_type type;
@@ -107,6 +109,8 @@ PUBLIC void session_end(struct session *session, enum stream_condition condition
 /* Bytes said to it that its client has not taken: who has much to say waits for less. */
 PUBLIC size_t session_unsent(const struct session *session);
 PUBLIC void session_describe(const struct session *session, char *out, size_t room);
+/* What modules have to say of it, with "; " between them. */
+void session_tell_about(struct session *session, struct text *about);
 
 /* The carrier says: a client wants this resource (NULL: make one) of an account that is
  * loaded.  Newest wins: a session that has it ends with <conflict/>.  NULL: a module has
@@ -118,6 +122,11 @@ struct session *session_bind(struct account *account, const char *resource,
  * taken but the arena. */
 bool session_hears(struct session *session, struct element *element, struct arena *arena,
 		   struct receipt *receipt, enum stream_condition *condition, struct err *err);
+/* For a module that keeps the session: says a parcel to the carrier without asking anybody, and
+ * takes the carrier away, which hangs up while the session stays. */
+PUBLIC void session_say_parcel(struct session *session, struct parcel parcel);
+PUBLIC void session_part(struct session *session, enum stream_condition condition,
+			 const char *text);
 /* The carrier says: I am gone.  Modules may keep the session (carrier_lost); otherwise it
  * ends. */
 void session_lost(struct session *session);

@@ -20,16 +20,23 @@
 #define LIST_MOST  1000000
 
 static json_t *
-session_json(const struct session *session)
+session_json(struct session *session)
 {
 	char about[256] = "";
+	struct text more = { 0 };
 	int64_t since = session->since;
+	json_t *row;
 
 	session_describe(session, about, sizeof about);
-	return json_pack("{s:s, s:s, s:i, s:o, s:I, s:s}", "jid", session->jid->full, "presence",
-			 session->available ? "available" : "none", "priority",
-			 session->available ? session->priority : 0, "since", json_time(since),
-			 "seconds", (json_int_t)(now_seconds() - since), "connection", about);
+	row = json_pack("{s:s, s:s, s:i, s:o, s:I, s:s}", "jid", session->jid->full, "presence",
+			session->available ? "available" : "none", "priority",
+			session->available ? session->priority : 0, "since", json_time(since),
+			"seconds", (json_int_t)(now_seconds() - since), "connection", about);
+	session_tell_about(session, &more);
+	if (more.length > 0)
+		json_object_set_new(row, "more", json_string(more.bytes));
+	text_clear(&more);
+	return row;
 }
 
 static bool

@@ -32,7 +32,7 @@ static void bind_account_ready(void *ctx, struct account *account);
 static void bind_end(struct bind *bind);
 static void refuse(struct client_stream *client, struct arena *arena, const struct element *iq,
 		   enum condition condition, const char *text);
-static bool has_room(const struct account *account, const char *resource);
+static bool make_room(struct account *account, const char *resource);
 static void say_bound(struct bind *bind);
 
 void
@@ -90,7 +90,7 @@ bind_account_ready(void *ctx, struct account *account)
 		stream_enter(stream, ADMITTED);
 		refuse(client, bind->arena, bind->iq, INTERNAL_SERVER_ERROR,
 		       "the account cannot be read now; try again later");
-	} else if (!has_room(account, bind->resource)) {
+	} else if (!make_room(account, bind->resource)) {
 		stream_enter(stream, ADMITTED);
 		refuse(client, bind->arena, bind->iq, RESOURCE_CONSTRAINT,
 		       "this account has as many sessions as it may");
@@ -127,14 +127,31 @@ refuse(struct client_stream *client, struct arena *arena, const struct element *
 		stream_close(&client->stream, STREAM_POLICY_VIOLATION, "too many bindings failed");
 }
 
-/* A session that will be replaced makes room. */
+/* The session that has been there longest without anybody who carries it. */
+static struct session *
+abandoned(const struct account *account)
+{
+	struct session *session;
+
+	LIST_EACH (&account->sessions, session, struct session, place)
+		if (session->carried == NULL)
+			return session;
+	return NULL;
+}
+
+/* A session that will be replaced makes room, and one that waits for its client does, too. */
 static bool
-has_room(const struct account *account, const char *resource)
+make_room(struct account *account, const char *resource)
 {
 	int64_t most = account->domain->settings->sessions_max;
+	struct session *session;
 
-	return most <= 0 || account->session_count < most ||
-	       session_find(account, resource) != NULL;
+	if (most <= 0 || account->session_count < most || session_find(account, resource) != NULL)
+		return true;
+	session = abandoned(account);
+	if (session != NULL)
+		session_end(session, STREAM_RESOURCE_CONSTRAINT, NULL);
+	return account->session_count < most;
 }
 
 /* Before anything that a session_bound handler has to say. */

@@ -322,7 +322,7 @@ grant_session(struct client_stream *client, const struct element *element, struc
 
 	element_set(arena, result, "type", "result");
 	element_set(arena, result, "id", element_get(element, "id"));
-	stream_say(&client->stream, result);
+	session_say(client->session, result);
 }
 
 static void
@@ -524,12 +524,31 @@ module_says(struct client *module_view, const struct element *element)
 }
 
 static void
-module_closes(struct client *module_view, enum stream_condition condition, const char *text)
+module_tells(struct client *module_view, const struct element *element)
+{
+	stream_say(&client_of_module(module_view)->stream, element);
+}
+
+static void
+module_interjects(struct client *module_view, const struct element *element)
+{
+	stream_interject(&client_of_module(module_view)->stream, element);
+}
+
+static void
+module_closes(struct client *module_view, enum stream_condition condition, const char *text,
+	      const struct element *detail)
 {
 	struct client_stream *client = client_of_module(module_view);
 
-	stream_close(&client->stream, condition, text);
+	stream_close_with(&client->stream, condition, text, detail);
 	answered(client);
+}
+
+static uint32_t
+module_asks_heard(struct client *module_view)
+{
+	return client_of_module(module_view)->ledger.heard;
 }
 
 static uint32_t
@@ -553,9 +572,7 @@ module_resumes(struct client *module_view, struct session *session)
 	struct client_stream *client = client_of_module(module_view);
 
 	/* The connection that was thought lost, or was lost without our knowing. */
-	if (session->carried != NULL)
-		session->carrier->hang_up(session->carried, STREAM_CONFLICT,
-					  "resumed on another connection");
+	session_part(session, STREAM_CONFLICT, "resumed on another connection");
 	session_carry(session, &client_carrier, client);
 	if (client->stream.state == ADMITTED) {
 		client->session = session;
@@ -576,7 +593,10 @@ module_asks_peer(const struct client *module_view, char out[64])
 
 static const struct client_ops client_ops = {
 	.say = module_says,
+	.tell = module_tells,
+	.interject = module_interjects,
 	.close = module_closes,
+	.heard = module_asks_heard,
 	.settled = module_asks_settled,
 	.on_settled = module_waits_settled,
 	.adopt = module_resumes,
@@ -603,6 +623,7 @@ ending(struct stream *stream, bool abrupt)
 	struct session *session = client->session;
 
 	login_gone(client);
+	tell_settled(client);
 	client->session = NULL;
 	if (session == NULL)
 		return;

@@ -13,6 +13,7 @@ struct slot {
 	struct gate_wait wait;
 };
 
+static bool settle(struct parcel *parcel);
 static void gate_answered(void *arg);
 static void let_go(struct outbox *outbox);
 static void send(struct outbox *outbox, const struct parcel *parcel);
@@ -44,16 +45,8 @@ outbox_say(struct outbox *outbox, struct parcel parcel)
 {
 	struct slot *slot;
 
-	if (parcel.gate != NULL && parcel.gate->state == GATE_REFUSED) {
-		wire_drop(parcel.head);
-		wire_drop(parcel.payload);
-		gate_drop(parcel.gate);
+	if (parcel.gate != NULL && parcel.gate->state != GATE_SHUT && !settle(&parcel))
 		return;
-	}
-	if (parcel.gate != NULL && parcel.gate->state == GATE_OPEN) {
-		gate_drop(parcel.gate);
-		parcel.gate = NULL;
-	}
 	if (parcel.gate == NULL && outbox_is_empty(outbox)) {
 		send(outbox, &parcel);
 		return;
@@ -68,21 +61,36 @@ outbox_say(struct outbox *outbox, struct parcel parcel)
 		gate_wait(parcel.gate, &slot->wait, gate_answered, slot);
 }
 
+/* Its gate has answered: what is to be said now?  False: nothing, and the parcel is empty. */
+static bool
+settle(struct parcel *parcel)
+{
+	bool refused = parcel->gate->state == GATE_REFUSED;
+
+	gate_drop(parcel->gate);
+	parcel->gate = NULL;
+	if (!refused) {
+		wire_drop(parcel->instead);
+		parcel->instead = NULL;
+		return true;
+	}
+	wire_drop(parcel->head);
+	wire_drop(parcel->payload);
+	*parcel = (struct parcel) { .head = parcel->instead };
+	return parcel->head != NULL;
+}
+
 static void
 gate_answered(void *arg)
 {
 	struct slot *slot = arg;
 	struct outbox *outbox = slot->outbox;
 
-	if (slot->parcel.gate->state == GATE_REFUSED) {
-		outbox->bytes -= size(&slot->parcel);
-		wire_drop(slot->parcel.head);
-		wire_drop(slot->parcel.payload);
+	outbox->bytes -= size(&slot->parcel);
+	if (settle(&slot->parcel))
+		outbox->bytes += size(&slot->parcel);
+	else
 		forget(slot);
-	} else {
-		gate_drop(slot->parcel.gate);
-		slot->parcel.gate = NULL;
-	}
 	let_go(outbox);
 }
 
@@ -105,6 +113,7 @@ let_go(struct outbox *outbox)
 static void
 send(struct outbox *outbox, const struct parcel *parcel)
 {
+	wire_drop(parcel->instead);
 	if (outbox->link == NULL) {
 		wire_drop(parcel->head);
 		wire_drop(parcel->payload);
@@ -133,9 +142,10 @@ outbox_clear(struct outbox *outbox)
 	while ((place = outbox->waiting.next) != &outbox->waiting) {
 		struct slot *slot = LIST_ITEM(place, struct slot, place);
 
-		wire_drop(slot->parcel.head);
-		wire_drop(slot->parcel.payload);
-		forget(slot);
+		list_remove(&slot->place);
+		list_remove(&slot->wait.place);
+		parcel_drop(&slot->parcel);
+		free(slot);
 	}
 	outbox->bytes = 0;
 }

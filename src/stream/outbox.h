@@ -4,8 +4,8 @@
  *
  * A parcel without a gate, or with one that is open, goes to the link at once, unless
  * something waits before it.  A shut gate holds back its parcel and all behind it; a refused
- * one takes its parcel out, and the rest moves up.  So no client sees what a crash could
- * take back, and the order stays what it was.
+ * one takes its parcel out, or has another said in its place, and the rest moves up.  So no client
+ * sees what a crash could take back, and the order stays what it was.
  *
  * An outbox is part of its stream and lives at the account's home, where the gates are.
  */

@@ -228,6 +228,7 @@ stream_drop(struct stream *stream)
 	free(stream->leftover);
 	free(stream->lang);
 	free(stream->last_words);
+	free(stream->last_detail);
 	stream->kind->freed(stream);
 }
 
@@ -250,6 +251,14 @@ void
 stream_say(struct stream *stream, const struct element *element)
 {
 	say_wire(stream, xml_wire(element, stream->kind->ns));
+}
+
+void
+stream_interject(struct stream *stream, const struct element *element)
+{
+	stream->active = true;
+	if (stream->link != NULL)
+		link_say(stream->link, xml_wire(element, stream->kind->ns));
 }
 
 void
@@ -762,6 +771,13 @@ link_secured(void *owner)
 void
 stream_close(struct stream *stream, enum stream_condition condition, const char *text)
 {
+	stream_close_with(stream, condition, text, NULL);
+}
+
+void
+stream_close_with(struct stream *stream, enum stream_condition condition, const char *text,
+		  const struct element *detail)
+{
 	if (!stream_is_open(stream))
 		return;
 	if (condition != STREAM_NONE)
@@ -773,6 +789,12 @@ stream_close(struct stream *stream, enum stream_condition condition, const char 
 	}
 	stream->condition = condition;
 	stream->last_words = copy_text(text);
+	if (detail != NULL) {
+		struct text more = { 0 };
+
+		xml_write(&more, detail, stream->kind->ns);
+		stream->last_detail = text_take(&more);
+	}
 	/* After a mistake of the client, what it wants to know is the mistake. */
 	stream->waits_settled = condition == STREAM_NONE || condition == STREAM_SYSTEM_SHUTDOWN ||
 				condition == STREAM_SEE_OTHER_HOST || condition == STREAM_RESET;
@@ -786,7 +808,7 @@ stream_close(struct stream *stream, enum stream_condition condition, const char 
 }
 
 static void
-add_error(struct text *text, enum stream_condition condition, const char *words)
+add_error(struct text *text, enum stream_condition condition, const char *words, const char *detail)
 {
 	const char *name = stream_condition_name(condition);
 
@@ -803,6 +825,8 @@ add_error(struct text *text, enum stream_condition condition, const char *words)
 			text_add(text, "</text>");
 		}
 	}
+	if (detail != NULL) /* RFC 6120 §4.9.2: behind the condition and the text */
+		text_add(text, detail);
 	text_add(text, "</stream:error>");
 }
 
@@ -818,7 +842,7 @@ goodbye(struct stream *stream)
 	if (!stream->spoke)
 		say_header(stream, NULL);
 	if (stream->condition != STREAM_NONE)
-		add_error(&text, stream->condition, stream->last_words);
+		add_error(&text, stream->condition, stream->last_words, stream->last_detail);
 	text_add(&text, "</stream:stream>");
 	stream_say_text(stream, text.bytes, text.length);
 	text_clear(&text);

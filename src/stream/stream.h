@@ -85,6 +85,7 @@ struct stream {
 	struct post post;
 	struct outbox outbox;
 	char *last_words;         /* text for the error; NULL */
+	char *last_detail;        /* XML behind the condition; NULL */
 	int64_t unfinished_since; /* now_ms() when an element began that is not complete; 0 */
 	enum stream_state state;
 	enum stream_condition condition; /* to be said last */
@@ -123,12 +124,17 @@ void stream_enter(struct stream *stream, enum stream_state next);
 /* Says text that is XML already, in its place of the order. */
 void stream_say_text(struct stream *stream, const char *bytes, size_t length);
 void stream_say(struct stream *stream, const struct element *element);
+/* Says it at once, before what waits behind gates. */
+void stream_interject(struct stream *stream, const struct element *element);
 /* Says it with the prefix of the stream's own namespace, which clients look for. */
 void stream_say_features(struct stream *stream, const struct element *features);
 
 /* Says goodbye when what is owed has left; STREAM_NONE: without an error.  `text` may be
  * NULL.  Harmless when goodbye is due or said. */
 void stream_close(struct stream *stream, enum stream_condition condition, const char *text);
+/* The same with an element of its own behind the condition (RFC 6120 §4.9.4). */
+void stream_close_with(struct stream *stream, enum stream_condition condition, const char *text,
+		       const struct element *detail);
 /* Closes without a word. */
 void stream_abort(struct stream *stream, const char *why);
 

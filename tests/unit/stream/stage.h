@@ -629,6 +629,31 @@ session_carry(struct session *session, const struct carrier *carrier, void *carr
 }
 
 void
+parcel_drop(struct parcel *parcel)
+{
+	wire_drop(parcel->head);
+	wire_drop(parcel->payload);
+	wire_drop(parcel->instead);
+}
+
+void
+session_say(struct session *session, const struct element *element)
+{
+	session->carrier->say(session->carried,
+			      (struct parcel) { .head = xml_wire(element, NS_CLIENT) });
+}
+
+void
+session_part(struct session *session, enum stream_condition condition, const char *text)
+{
+	void *carried = session->carried;
+
+	session->carried = NULL;
+	if (carried != NULL)
+		session->carrier->hang_up(carried, condition, text);
+}
+
+void
 session_lost(struct session *session)
 {
 	must(session == stage_session);
@@ -727,6 +752,7 @@ stage_open(void)
 		log_capture(stage_logged, NULL);
 		clock_freeze(1700000000000);
 		list_init(&stage_timers);
+		list_init(&stage_account.sessions);
 		stage_arena = arena_new();
 		for (int i = 0; i < SCRAM_HASHES; i++)
 			must(scram_derive(&stage_keys.keys[i], (enum scram_hash)i, "secret",

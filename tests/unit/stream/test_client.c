@@ -1048,6 +1048,40 @@ a_space_keeps_a_silent_connection_open_when_asked_to(void **state)
 }
 
 static void
+a_module_can_say_something_before_what_waits(void **state)
+{
+	struct client_stream *client;
+	struct gate *gate = gate_new();
+	struct element *a = element_new(stage_arena, "urn:example", "a");
+
+	(void)state;
+	client = stage_bound_client();
+	stage_session->carrier->say(client, (struct parcel) { .head = wire_new("<late/>", 7),
+							      .gate = gate_hold(gate) });
+	client->client.ops->tell(&client->client, a);
+	assert_string_equal(said(), "");
+	client->client.ops->interject(&client->client, a);
+	assert_string_equal(said(), "<a xmlns='urn:example'/>");
+	gate_answer(gate, true);
+	stage_turn();
+	assert_string_equal(said(), "<late/><a xmlns='urn:example'/>");
+	gate_drop(gate);
+}
+
+static void
+a_module_can_say_in_detail_why_it_closes(void **state)
+{
+	struct client_stream *client;
+	struct element *detail = element_new(stage_arena, "urn:example", "why");
+
+	(void)state;
+	client = stage_bound_client();
+	client->client.ops->close(&client->client, STREAM_UNDEFINED_CONDITION, "so", detail);
+	stage_turn();
+	ASSERT_SAID("so</text><why xmlns='urn:example'/></stream:error>");
+}
+
+static void
 a_session_can_be_carried_on(void **state)
 {
 	struct client_stream *first, *second;
@@ -1130,6 +1164,8 @@ main(void)
 		TEST(a_client_can_be_sent_to_another_host),
 		TEST(the_end_of_a_domain_is_told),
 		TEST(a_space_keeps_a_silent_connection_open_when_asked_to),
+		TEST(a_module_can_say_something_before_what_waits),
+		TEST(a_module_can_say_in_detail_why_it_closes),
 		TEST(a_session_can_be_carried_on),
 	};
 

@@ -107,6 +107,36 @@ a_refused_gate_takes_its_parcel_out(void **state)
 	gate_drop(second);
 }
 
+static struct parcel
+parcel_or(const char *words, struct gate *gate, const char *instead)
+{
+	struct parcel made = parcel(words, gate);
+
+	made.instead = wire_new(instead, strlen(instead));
+	return made;
+}
+
+static void
+a_refused_parcel_may_have_another_in_its_place(void **state)
+{
+	struct outbox *outbox = *state;
+	struct gate *first = gate_new(), *second = gate_new();
+
+	outbox_say(outbox, parcel_or("a", gate_hold(first), "x"));
+	outbox_say(outbox, parcel_or("bbb", gate_hold(second), "yy"));
+	outbox_say(outbox, parcel_or("c", NULL, "z"));
+	gate_answer(second, false);
+	assert_int_equal(outbox->bytes, 4);
+	assert_string_equal(said.bytes, "");
+	gate_answer(first, true);
+	assert_string_equal(said.bytes, "ayyc");
+	assert_int_equal(outbox->bytes, 0);
+	outbox_say(outbox, parcel_or("d", gate_hold(second), "w"));
+	assert_string_equal(said.bytes, "ayycw");
+	gate_drop(first);
+	gate_drop(second);
+}
+
 static void
 gates_may_open_in_any_order_and_the_order_stays(void **state)
 {
@@ -194,6 +224,7 @@ main(void)
 		TEST(without_gates_everything_leaves_at_once),
 		TEST(a_shut_gate_holds_back_what_is_behind),
 		TEST(a_refused_gate_takes_its_parcel_out),
+		TEST(a_refused_parcel_may_have_another_in_its_place),
 		TEST(gates_may_open_in_any_order_and_the_order_stays),
 		TEST(one_gate_may_stand_before_many_parcels),
 		TEST(a_gate_that_has_answered_holds_nothing_back),
