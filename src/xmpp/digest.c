@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* Digests that protocols name things by; not for secrets. */
+/* Digests, made by GnuTLS. */
 #include "xmpp/digest.h"
 #include "base/codec.h"
 
@@ -12,4 +12,10 @@ sha1_hex(char *out, const void *bytes, size_t length)
 
 	must(gnutls_hash_fast(GNUTLS_DIG_SHA1, bytes, length, hash) == 0);
 	hex_encode(out, hash, sizeof hash);
+}
+
+void
+sha256(uint8_t out[SHA256_BYTES], const void *bytes, size_t length)
+{
+	must(gnutls_hash_fast(GNUTLS_DIG_SHA256, bytes, length, out) == 0);
 }

@@ -28,6 +28,7 @@
 #define NS_BIND2             "urn:xmpp:bind:0"                     /* XEP-0386 */
 #define NS_SASL2             "urn:xmpp:sasl:2"                     /* XEP-0388 */
 #define NS_CHANNEL_BINDING   "urn:xmpp:sasl-cb:0"                  /* XEP-0440 */
+#define NS_SM                "urn:xmpp:sm:3"                       /* XEP-0198 */
 #define NS_STREAM_LIMITS     "urn:xmpp:stream-limits:0"            /* XEP-0478 */
 #define NS_FAST              "urn:xmpp:fast:0"                     /* XEP-0484 */
 #define NS_HTTPBIND          "http://jabber.org/protocol/httpbind" /* XEP-0124 */
