@@ -63,6 +63,11 @@ struct asked { /* an IQ of somebody's that waits for its answer */
 	char *id;
 };
 
+struct known { /* "$name", and the value it was heard with */
+	struct known *next;
+	char *name, *value;
+};
+
 struct password { /* where it is not the usual one */
 	struct password *next;
 	char *account, *words;
@@ -94,6 +99,7 @@ static struct {
 	bool quiet;
 	struct person *people;
 	struct password *passwords;
+	struct known *known;
 	struct option_line { /* of a domain, of a module's section or its own */
 		char *domain, *module, *name, *line;
 	} options[16];
@@ -134,19 +140,33 @@ on_each_shard(void (*fn)(void *arg), void *arg)
 	fake_be(shard_at(0));
 }
 
+static bool
+is_of(const struct option_line *option, const char *domain, const char *module)
+{
+	return text_is(option->domain, domain) && text_is(option->module, module);
+}
+
+/* The domain's own options, and then a section for each module that has some. */
 static void
 write_domain(struct text *out, const char *domain)
 {
 	text_addf(out, "domain \"%s\" {\n\tadmins = { \"escalus@%s\" }\n", domain, DOMAIN);
+	for (unsigned i = 0; i < stage.option_count; i++)
+		if (is_of(&stage.options[i], domain, NULL))
+			text_addf(out, "\t%s\n", stage.options[i].line);
 	for (unsigned i = 0; i < stage.option_count; i++) {
-		const struct option_line *option = &stage.options[i];
+		const char *module = stage.options[i].module;
+		bool written = module == NULL || !text_is(stage.options[i].domain, domain);
 
-		if (!text_is(option->domain, domain))
+		for (unsigned j = 0; j < i; j++)
+			written |= is_of(&stage.options[j], domain, module);
+		if (written)
 			continue;
-		if (option->module == NULL)
-			text_addf(out, "\t%s\n", option->line);
-		else
-			text_addf(out, "\t%s {\n\t\t%s\n\t}\n", option->module, option->line);
+		text_addf(out, "\t%s {\n", module);
+		for (unsigned j = i; j < stage.option_count; j++)
+			if (is_of(&stage.options[j], domain, module))
+				text_addf(out, "\t\t%s\n", stage.options[j].line);
+		text_add(out, "\t}\n");
 	}
 	text_add(out, "}\n");
 }
@@ -340,6 +360,14 @@ close_world(void)
 		free(password->account);
 		free(password->words);
 		free(password);
+	}
+	while (stage.known != NULL) {
+		struct known *known = stage.known;
+
+		stage.known = known->next;
+		free(known->name);
+		free(known->value);
+		free(known);
 	}
 	for (unsigned i = 0; i < COUNT(stage.domains); i++)
 		free(stage.domains[i]);
@@ -623,6 +651,48 @@ is_blank(const struct element *node)
 
 static bool matches(const struct element *want, const struct element *got, bool top);
 
+/* "$name" is anything the first time, and the same ever after. */
+static const char *
+known_value(const char *name)
+{
+	for (struct known *known = stage.known; known != NULL; known = known->next)
+		if (strcmp(known->name, name) == 0)
+			return known->value;
+	return NULL;
+}
+
+static bool
+value_matches(const char *want, const char *got)
+{
+	if (want[0] == '$' && (want = known_value(want)) == NULL)
+		return true;
+	return strcmp(want, "*") == 0 || strcmp(want, got) == 0;
+}
+
+static void
+remember(const struct element *want, const struct element *got)
+{
+	for (const struct attribute *a = want->attributes; a != NULL; a = a->next) {
+		const char *value = element_get(got, a->name);
+		struct known *known;
+
+		if (a->value[0] != '$' || a->ns != NULL || value == NULL ||
+		    known_value(a->value) != NULL)
+			continue;
+		known = zalloc(sizeof *known);
+		known->name = copy_text(a->value);
+		known->value = copy_text(value);
+		known->next = stage.known;
+		stage.known = known;
+	}
+	ELEMENT_EACH (want, child)
+		ELEMENT_EACH (got, other)
+			if (matches(child, other, false)) {
+				remember(child, other);
+				break;
+			}
+}
+
 /* Of an error only what is written must be there, and conditions need no namespace. */
 static bool
 error_matches(const struct element *want, const struct element *got)
@@ -692,7 +762,7 @@ matches(const struct element *want, const struct element *got, bool top)
 		const char *value = a->ns == NULL ? element_get(got, a->name)
 						  : element_get_ns(got, a->ns, a->name);
 
-		if (value == NULL || (strcmp(a->value, "*") != 0 && strcmp(a->value, value) != 0))
+		if (value == NULL || !value_matches(a->value, value))
 			return false;
 	}
 	for (const struct attribute *a = got->attributes; a != NULL; a = a->next) {
@@ -1317,14 +1387,41 @@ numbered(const char *text, int64_t n)
 	return text_take(&out);
 }
 
+/* What is said in the place of each "$name" that was heard. */
+static char *
+filled_in(const char *text)
+{
+	struct text out = { 0 };
+
+	while (*text != '\0') {
+		size_t length = strcspn(text, "$");
+		const char *value = NULL;
+		char *name;
+
+		text_add_bytes(&out, text, length);
+		text += length;
+		for (length = 1; *text == '$' && isalnum((unsigned char)text[length]); length++)
+			;
+		if (*text != '$')
+			break;
+		name = copy_bytes(text, length);
+		value = known_value(name);
+		text_add(&out, value != NULL ? value : name);
+		free(name);
+		text += length;
+	}
+	return text_take(&out);
+}
+
 static void
 person_says(struct person *person, const char *text, int64_t times)
 {
 	for (int64_t n = 1; n <= times; n++) {
 		struct arena *arena = arena_new();
-		char *words = numbered(text, n);
+		char *numbers = numbered(text, n), *words = filled_in(numbers);
 		struct element *all = read_stanzas(arena, words);
 
+		free(numbers);
 		ELEMENT_EACH (all, stanza) {
 			if (can_speak(person))
 				has_asked(person, stanza);
@@ -1396,6 +1493,7 @@ person_hears(struct person *person, const char *text, int64_t times, bool any_or
 			      xml_text(heard->arena, heard->element, NS_CLIENT),
 			      wanted[n] != NULL ? xml_text(arena, wanted[n], NS_CLIENT)
 						: "(any of them)");
+		remember(wanted[i], heard->element);
 		wanted[i] = NULL;
 		heard_free(heard);
 	}

@@ -162,6 +162,29 @@ def children_match(want, got):
     return children_match(want[1:], got[1:])
 
 
+KNOWN = {}      # "$name", and the value it was heard with
+
+
+def value_matches(want, got):
+    want = KNOWN.get(want, "*") if want.startswith("$") else want
+    return got is not None and want in ("*", got)
+
+
+def remember(want, got):
+    for name, value in want.attributes.items():
+        if value.startswith("$"):
+            KNOWN.setdefault(value, got.get(name))
+    for child in want.elements():
+        for other in got.elements():
+            if matches(child, other, False):
+                remember(child, other)
+                break
+
+
+def filled_in(text):
+    return re.sub(r"\$[A-Za-z0-9]+", lambda m: KNOWN.get(m[0], m[0]), text)
+
+
 def error_matches(want, got):
     kind = want.get("type")
     if kind not in (None, "*") and got.get("type") != kind:
@@ -179,7 +202,7 @@ def matches(want, got, top):
     if want.name == "error" and want.ns == CLIENT:
         return error_matches(want, got)
     for name, value in want.attributes.items():
-        if got.get(name) is None or value not in ("*", got.get(name)):
+        if not value_matches(value, got.get(name)):
             return False
     for name in got.attributes:
         if top and name != "type" or name == "stamp" or " " in name:
@@ -290,6 +313,7 @@ class Person:
 
 class Tour:
     def __init__(self, path):
+        KNOWN.clear()
         self.path, self.line = path, 0
         with open(path) as f:
             self.lines = f.read().split("\n")
@@ -309,9 +333,14 @@ class Tour:
             text += 'domain "%s" {\n\tcertificate = "certs/%s.crt"\n\tkey = "certs/%s.key"\n' % (
                 domain, domain, domain)
             text += '\tadmins = { "escalus@%s" }\n' % DOMAIN
+            sections = {}
             for (where, module, _), line in self.options.items():
                 if where == domain:
-                    text += "\t%s\n" % (line if not module else "%s {\n\t\t%s\n\t}" % (module, line))
+                    sections.setdefault(module, []).append(line)
+            for line in sections.pop("", []):
+                text += "\t%s\n" % line
+            for module, lines in sections.items():
+                text += "\t%s {\n%s\t}\n" % (module, "".join("\t\t%s\n" % l for l in lines))
             text += "}\n"
         with open(self.server.conf, "w") as f:
             f.write(text)
@@ -575,7 +604,7 @@ class Tour:
 
     def says(self, person, text, times):
         for n in range(1, times + 1):
-            person.say(text.replace("%n", str(n)))
+            person.say(filled_in(text.replace("%n", str(n))))
         self.settle()
 
     def hears(self, person, text, times, any_order):
@@ -589,6 +618,7 @@ class Tour:
             candidates = wanted if any_order else wanted[:1]
             for i, want in enumerate(candidates):
                 if matches(want, node, True):
+                    remember(want, node)
                     del wanted[i]
                     break
             else:
