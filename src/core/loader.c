@@ -20,8 +20,9 @@
 #define MODULES_MAX 128
 
 const char *const loader_defaults[] = {
-	"disco",    "caps",    "ping",     "version", "time", "last",  "vcard",    "private",
-	"register", "offline", "blocking", "carbons", "csi",  "adhoc", "announce", NULL,
+	"disco", "caps",    "ping",     "version",  "time",     "last",
+	"vcard", "private", "register", "offline",  "blocking", "carbons",
+	"csi",   "sm",      "adhoc",    "announce", NULL,
 };
 
 const struct option domain_options[] = {
