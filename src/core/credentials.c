@@ -471,9 +471,9 @@ write_credentials(struct change *change, struct batch *batch)
 
 /* What every module keeps goes, of those that are switched off too. */
 static void
-write_erasure(struct change *change, struct domain *domain, struct batch *batch)
+write_module_erasure(const struct jid *who, struct domain *domain, struct batch *batch)
 {
-	struct value owner = text_value(change->who->bare);
+	struct value owner = text_value(who->bare);
 	const struct module *module = NULL;
 
 	while ((module = loader_next(module)) != NULL)
@@ -481,7 +481,15 @@ write_erasure(struct change *change, struct domain *domain, struct batch *batch)
 		     keep++)
 			if (keep->erase != NULL)
 				batch_add(batch, keep->erase, &owner);
-	FACTS(domain, account_erasing, change->who, batch);
+	FACTS(domain, account_erasing, who, batch);
+}
+
+static void
+write_erasure(struct change *change, struct domain *domain, struct batch *batch)
+{
+	struct value owner = text_value(change->who->bare);
+
+	write_module_erasure(change->who, domain, batch);
 	batch_add(batch, &credentials_erase, &owner);
 	batch_add(batch, &roster_erase, &owner);
 	batch_add(batch, &account_reserve,
@@ -565,11 +573,26 @@ change_answer(void *arg)
 	shard_post(directory_home(change->who), &change->post, change_close, change);
 }
 
+/* What modules have kept of the account's last sessions as they went: it goes, too. */
+static void
+erase_the_rest(struct change *change)
+{
+	struct domain *domain = domain_find(change->domain);
+	struct batch *batch;
+
+	if (domain == NULL)
+		return;
+	batch = batch_new(domain->store, change->who->bare);
+	write_module_erasure(change->who, domain, batch);
+	batch_commit(batch, NULL, NULL);
+}
+
 /* An account that removes itself hears the answer first, then its streams end. */
 static void
 change_close(void *arg)
 {
 	struct change *change = arg;
+	bool had_sessions = change->account != NULL && change->account->session_count > 0;
 
 	if (change->account != NULL && change->err.kind == ERR_NONE)
 		account_end(change->account,
@@ -577,6 +600,8 @@ change_close(void *arg)
 							 : STREAM_POLICY_VIOLATION,
 			    change->kind == CHANGE_ERASE ? "this account was removed"
 							 : "this account was disabled");
+	if (change->kind == CHANGE_ERASE && change->err.kind == ERR_NONE && had_sessions)
+		erase_the_rest(change);
 	if (change->account != NULL)
 		account_drop(change->account);
 	secret_free(change->password);

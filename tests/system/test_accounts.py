@@ -4,10 +4,12 @@
 
 import json
 import os
+import sqlite3
 import subprocess
 import threading
+import time
 
-from instance import STENTORCTL, SystemTest, main
+from instance import STENTORCTL, Client, SystemTest, main
 
 
 class Accounts:
@@ -154,6 +156,57 @@ class Online(Accounts, SystemTest):
         it = self.instance()
         it.start()
         return it
+
+    def rows(self, it, owner):
+        """The tables with a text that is, or begins with, that address."""
+        store = sqlite3.connect("file:%s/stentor.sqlite?mode=ro" % it.data, uri=True)
+        self.addCleanup(store.close)
+        tables = [name for name, in store.execute("SELECT name FROM sqlite_master"
+                                                  " WHERE type = 'table'")]
+        return {table for table in tables for row in store.execute("SELECT * FROM " + table)
+                if any(isinstance(value, str) and value.startswith(owner) for value in row)}
+
+    def test_nothing_is_left_of_who_is_removed(self):
+        it = self.ready()
+        for name in ("romeo", "juliet", "nurse"):
+            it.add(name)
+        romeo = self.client(it, "romeo")
+        for name, by_the_admin in (("juliet", False), ("nurse", True)):
+            owner = name + "@localhost"
+            gone = self.client(it, name)
+            for n, what in enumerate((
+                    "<vCard xmlns='vcard-temp'><FN>J</FN></vCard>",
+                    "<query xmlns='jabber:iq:private'><x xmlns='urn:x'/></query>",
+                    "<block xmlns='urn:xmpp:blocking'><item jid='paris@localhost'/></block>",
+                    "<query xmlns='jabber:iq:roster'><item jid='tybalt@localhost'/></query>")):
+                gone.say("<iq type='set' id='s%d'>%s</iq>" % (n, what))
+                gone.hear("id='s%d'" % n)
+            romeo.say("<message to='%s' type='chat'><body>O</body></message>" % owner)
+            self.until(lambda rows: rows >= {"vcard", "documents", "blocking", "roster",
+                                             "offline", "credentials"}, it, owner)
+            if by_the_admin:
+                it.ask("account", "remove", owner)
+            else:
+                gone.say("<iq type='set' id='r'><query xmlns='jabber:iq:register'><remove/>"
+                         "</query></iq>")
+            gone.hear("</stream:stream>")
+            # What its sessions leave behind as they go is written soon, and must not stay.
+            self.until(lambda rows: rows == {"accounts"}, it, owner)
+            self.assertEqual(self.state(it, owner), "reserved")
+
+    def until(self, condition, it, owner):
+        end = time.monotonic() + 20
+        while not condition(self.rows(it, owner)):
+            self.assertLess(time.monotonic(), end, self.rows(it, owner))
+            time.sleep(0.1)
+
+    def client(self, it, name):
+        client = Client(it, name)
+        self.addCleanup(client.close)
+        return client
+
+    def state(self, it, jid):
+        return [a["state"] for a in it.ask("account", "list", "--all") if a["jid"] == jid][0]
 
 
 class Terminal(SystemTest):
