@@ -340,7 +340,8 @@ domain_named(const struct stream *stream, const char *name)
 	struct arena *arena;
 	const char *prepared;
 
-	if (name == NULL && stream->domain != NULL)
+	/* §5.4.3.3: what was said in the clear is forgotten. */
+	if (name == NULL && (stream->state & (ADMITTED | BOUND)) != 0)
 		return stream->domain;
 	if (name == NULL)
 		return domain != NULL && domain_next(domain) == NULL ? domain : NULL;
