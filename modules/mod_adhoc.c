@@ -189,13 +189,14 @@ offer_form(struct iq *iq, const struct command *command)
 {
 	struct element *answer = reply(iq, command, "executing");
 	struct element *actions = element_add(iq->arena, answer, NULL, "actions");
-	struct element *form = form_new(iq->arena, "form", NS_ADMIN);
+	struct element *form = form_new(iq->arena, "form", NULL);
 
 	element_set(iq->arena, actions, "execute", "complete");
 	element_add(iq->arena, actions, NULL, "complete");
 	element_add_text(iq->arena, form, NULL, "title", command->about);
 	if (command->help != NULL)
 		element_add_text(iq->arena, form, NULL, "instructions", command->help);
+	form_add(iq->arena, form, "FORM_TYPE", "hidden", NULL, NS_ADMIN); /* fields come last */
 	for (const struct argument *a = command->arguments; a != NULL && a->name != NULL; a++)
 		if (has_field(a))
 			offer_field(iq->arena, form, a);

@@ -71,6 +71,7 @@ class AdHoc(SystemTest):
         form = self.command(ADMIN + "#add-user")
         for word in ("executing", "accountjid", "password-verify", "<required"):
             self.assertIn(word, form)
+        self.assertRegex(form, "<title>.*<instructions>.*<field[^>]*FORM_TYPE.*accountjid")
         account = self.field("accountjid", "mercutio@localhost")
         twice = self.field("password", "a plague") + self.field("password-verify", "a plague")
         heard = self.command(ADMIN + "#add-user", account + self.field("password", "a plague") +
