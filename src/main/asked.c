@@ -55,7 +55,7 @@ keep(struct reading *reading, const struct argument *argument, const char *value
 	if (before != NULL)
 		made = format_text("%s %s", json_string_value(before), value);
 	else if (argument->kind == ARGUMENT_FILE && value[0] != '/' && value[0] != '\0' &&
-		 getcwd(folder, sizeof folder) != NULL)
+		 !text_is(value, "-") && getcwd(folder, sizeof folder) != NULL)
 		made = format_text("%s/%s", folder, value); /* the server is elsewhere */
 	if (json_object_set_new(asked->arguments, key, json_string(made ? made : value)) != 0) {
 		free(made);

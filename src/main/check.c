@@ -104,6 +104,29 @@ check_migrations(struct store *store, const struct conf *conf, bool automigrate,
 	free(modules);
 }
 
+/* Whether it answers, and what it lacks; to read all of it would take too long. */
+static void
+check_server(const struct store_settings *settings, const struct conf *conf, struct text *faults,
+	     struct text *notes)
+{
+	const struct conf_section *where = conf_find(conf_root(conf), "store");
+	struct store_state state;
+	struct store *store;
+	struct err err;
+
+	store = store_open(settings, &err);
+	if (store == NULL) {
+		conf_complain(faults, where, "the store does not answer: %s", err.text);
+		return;
+	}
+	store_state(store, &state);
+	conf_complain(notes, where, "the store answers: %s", state.where);
+	check_migrations(store, conf,
+			 settings->automigrate || (settings->autocreate && store_is_new(store)),
+			 faults, notes);
+	store_close(&store);
+}
+
 void
 check_store(const struct conf *conf, struct text *faults, struct text *notes)
 {
@@ -115,6 +138,11 @@ check_store(const struct conf *conf, struct text *faults, struct text *notes)
 	char *file;
 
 	settings_store(&settings, conf);
+	if (text_is(settings.driver, "mariadb")) {
+		check_server(&settings, conf, faults, notes);
+		settings_store_clear(&settings);
+		return;
+	}
 	file = settings.path[0] == '/' ? copy_text(settings.path)
 				       : format_text("%s/%s", settings.folder, settings.path);
 	if (access(settings.folder, F_OK) != 0) {
@@ -128,15 +156,13 @@ check_store(const struct conf *conf, struct text *faults, struct text *notes)
 		conf_complain(notes, where, "the store \"%s\" will be made at the first start",
 			      file);
 	} else {
-		settings.automigrate = false;
+		bool automigrate = settings.automigrate;
+
 		store = store_open(&settings, &err);
 		if (store == NULL || !store_check(store, &err))
 			conf_complain(faults, where, "%s", err.text);
 		else
-			check_migrations(store, conf,
-					 ((const struct storage_settings *)where->values)
-						 ->automigrate,
-					 faults, notes);
+			check_migrations(store, conf, automigrate, faults, notes);
 		if (store != NULL)
 			store_close(&store);
 	}

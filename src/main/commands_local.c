@@ -119,7 +119,6 @@ local_run(const struct command *command, const json_t *arguments)
 
 /* --- the table --- */
 
-static const char *const stores[] = { "sqlite", NULL };
 static const char *const registrations[] = { "closed", "open", NULL };
 static const char *const tls_words[] = { "required", "optional", NULL };
 static const char *const shells[] = { "bash", NULL };
@@ -132,10 +131,15 @@ static const struct argument init_arguments[] = {
 	{ .kind = ARGUMENT_NUMBER,
 	  .name = "--port-base",
 	  .help = "use ports N+22, N+23, N+69, N+70, N+80, N+43 on 127.0.0.1 and ::1" },
-	{ .kind = ARGUMENT_CHOICE,
+	{ .kind = ARGUMENT_TEXT,
 	  .name = "--store",
-	  .words = stores,
 	  .help = "what keeps everything; sqlite unless given" },
+	{ .kind = ARGUMENT_FILE,
+	  .name = "--store-password-file",
+	  .help = "with the database's password, or - to read it" },
+	{ .kind = ARGUMENT_FILE,
+	  .name = "--store-ca",
+	  .help = "certificates that vouch for the database's server" },
 	{ .kind = ARGUMENT_CHOICE,
 	  .name = "--registration",
 	  .words = registrations,
@@ -170,7 +174,10 @@ const struct command local_commands[] = {
 		.about = "make a new instance: configuration, certificates, data folder",
 		.help = "Certificates are self-signed: good for trying, to be replaced for the "
 			"public.  A "
-			"folder that holds an instance already is left alone.",
+			"folder that holds an instance already is left alone.  Another store than "
+			"sqlite is mariadb://USER@HOST[:PORT]/DATABASE, or, by a socket, "
+			"mariadb://USER@/DATABASE?socket=PATH; its password is the first line of a "
+			"file, or asked for at a terminal, and kept in the file store-password.",
 		.example = "stentorctl init run --domain localhost --port-base 15200",
 		.arguments = init_arguments,
 		.flags = COMMAND_LOCAL | COMMAND_MANY,

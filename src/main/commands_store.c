@@ -240,9 +240,9 @@ const struct command store_commands[] = {
 		.verb = "migrate",
 		.run = run_migrate,
 		.about = "bring the store's tables up to date",
-		.help = "With store.automigrate, the default, the server does that when it starts. "
-			" A copy "
-			"is kept of what was there before.",
+		.help = "The server does that itself when it starts if store.automigrate lets it: "
+			"unless told otherwise with SQLite, where a copy is kept of what was there "
+			"before, and with MariaDB only when the database is new.",
 		.example = "stentorctl store migrate",
 		.flags = COMMAND_OFFLINE | COMMAND_BARE,
 	},

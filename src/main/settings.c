@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #include "main/settings.h"
 
+#include "base/clock.h"
 #include "base/log.h"
 #include "core/domain.h"
 #include "core/loader.h"
@@ -59,7 +60,15 @@ static const struct option listen_options[] = {
 	{ 0 }
 };
 
-const char *const storage_drivers[] = { "sqlite", NULL };
+const char *const storage_drivers[] = {
+	"sqlite",
+#ifdef HAVE_MARIADB
+	"mariadb",
+#endif
+	NULL,
+};
+static const char *const storage_tls[] = { "required", "optional", "off", NULL };
+static const char *const automigrates[] = { "usual", "yes", "no", NULL };
 
 static const struct option storage_options[] = {
 	{ OPTION_FIELD(OPTION_CHOICE_, struct storage_settings, driver), .text_fallback = "sqlite",
@@ -68,12 +77,41 @@ static const struct option storage_options[] = {
 	{ OPTION_FIELD(OPTION_TEXT_, struct storage_settings, path),
 	  .text_fallback = "stentor.sqlite", .restart = true,
 	  .help = "sqlite: the file, below the data folder" },
+	{ OPTION_FIELD(OPTION_TEXT_, struct storage_settings, host), .example = "\"localhost\"",
+	  .restart = true, .help = "mariadb: the server's name or address" },
+	{ OPTION_FIELD(OPTION_NUMBER_, struct storage_settings, port), .fallback = 3306,
+	  .minimum = 1, .maximum = 65535, .restart = true, .help = "mariadb: the server's port" },
+	{ OPTION_FIELD(OPTION_TEXT_, struct storage_settings, socket),
+	  .example = "\"/run/mysqld/mysqld.sock\"", .restart = true,
+	  .help = "mariadb: the server's socket, instead of host and port" },
+	{ OPTION_FIELD(OPTION_TEXT_, struct storage_settings, user), .text_fallback = "stentor",
+	  .restart = true, .help = "mariadb: who we are there" },
+	{ OPTION_FIELD(OPTION_TEXT_, struct storage_settings, password_file),
+	  .example = "\"store-password\"", .restart = true,
+	  .help = "mariadb: a file whose first line is the password, read at each connection" },
+	{ OPTION_FIELD(OPTION_TEXT_, struct storage_settings, database), .text_fallback = "stentor",
+	  .restart = true, .help = "mariadb: the database, which must be there" },
+	{ OPTION_FIELD(OPTION_CHOICE_, struct storage_settings, tls), .text_fallback = "required",
+	  .words = storage_tls, .restart = true,
+	  .help = "mariadb: whether the server must speak TLS and prove who it is; less than "
+		  "\"required\" is accepted on loopback addresses only, and a socket needs none" },
+	{ OPTION_FIELD(OPTION_TEXT_, struct storage_settings, ca), .example = "\"mariadb-ca.pem\"",
+	  .restart = true,
+	  .help = "mariadb: file with the certificates that vouch for the server, in PEM; those "
+		  "the system trusts unless given" },
+	{ OPTION_FIELD(OPTION_NUMBER_, struct storage_settings, writers), .fallback = 1,
+	  .minimum = 1, .maximum = 16, .restart = true, .help = "mariadb: connections that write" },
+	{ OPTION_FIELD(OPTION_PERIOD_, struct storage_settings, timeout), .fallback = SECONDS(5),
+	  .minimum = SECONDS(1), .maximum = SECONDS(60), .restart = true,
+	  .help = "mariadb: how long the server may take to answer before it counts as down" },
 	{ OPTION_FIELD(OPTION_NUMBER_, struct storage_settings, readers), .fallback = 2,
 	  .minimum = 1, .maximum = 64, .restart = true,
 	  .help = "threads that read from the store" },
-	OPTION_BOOL(struct storage_settings, automigrate, true,
-		    "bring the store's tables up to date at start, after a backup copy; "
-		    "otherwise `stentorctl store migrate` does it"),
+	OPTION_CHOICE(struct storage_settings, automigrate, "usual", automigrates,
+		      "bring the store's tables up to date at start, after a backup copy where "
+		      "that "
+		      "can be; \"usual\" is yes for sqlite, and for mariadb only when the database "
+		      "is new; otherwise `stentorctl store migrate` does it"),
 	{ 0 }
 };
 
@@ -213,13 +251,28 @@ settings_store(struct store_settings *store, const struct conf *conf)
 {
 	const struct storage_settings *storage = values_of(conf, "store");
 
+	bool embedded = text_is(storage_drivers[storage->driver], "sqlite");
+
 	*store = (struct store_settings) {
 		.driver = storage_drivers[storage->driver],
 		.folder = settings_data(conf),
 		.path = copy_text(storage->path),
 		.schemas = places_schemas(),
 		.readers = (unsigned)storage->readers,
-		.automigrate = storage->automigrate,
+		.automigrate = storage->automigrate == AUTOMIGRATE_YES ||
+			       (storage->automigrate == AUTOMIGRATE_USUAL && embedded),
+		.autocreate = storage->automigrate != AUTOMIGRATE_NO,
+		.host = storage->socket == NULL ? copy_text(storage->host) : NULL,
+		.port = (unsigned)storage->port,
+		.socket = storage->socket ? settings_path(conf, storage->socket) : NULL,
+		.user = copy_text(storage->user),
+		.password_file =
+			storage->password_file ? settings_path(conf, storage->password_file) : NULL,
+		.database = copy_text(storage->database),
+		.tls = storage_tls[storage->tls],
+		.ca = storage->ca ? settings_path(conf, storage->ca) : NULL,
+		.writers = (unsigned)storage->writers,
+		.seconds = (unsigned)((storage->timeout + 999) / 1000),
 	};
 }
 
@@ -228,6 +281,12 @@ settings_store_clear(struct store_settings *store)
 {
 	free((char *)store->folder);
 	free((char *)store->path);
+	free((char *)store->host);
+	free((char *)store->socket);
+	free((char *)store->user);
+	free((char *)store->password_file);
+	free((char *)store->database);
+	free((char *)store->ca);
 	*store = (struct store_settings) { 0 };
 }
 
@@ -313,6 +372,27 @@ judge_listening(const struct conf *conf, struct text *faults)
 }
 
 static void
+judge_store(const struct conf *conf, struct text *faults)
+{
+	const struct conf_section *where = conf_find(conf_root(conf), "store");
+	const struct storage_settings *storage = where->values;
+
+	if (!text_is(storage_drivers[storage->driver], "mariadb"))
+		return;
+	if ((storage->host == NULL) == (storage->socket == NULL))
+		conf_complain(faults, where,
+			      "the store on MariaDB needs a host or a socket, and not both");
+	else if (storage->host != NULL && !text_is(storage_tls[storage->tls], "required") &&
+		 !text_is(storage->host, "localhost") && !settings_is_loopback(storage->host))
+		conf_complain(faults, where,
+			      "\"%s\" is another machine: tls must be \"required\" for what goes "
+			      "there",
+			      storage->host);
+	if (storage->user[0] == '\0' || storage->database[0] == '\0')
+		conf_complain(faults, where, "the store on MariaDB needs a user and a database");
+}
+
+static void
 judge_domains(const struct conf *conf, struct text *faults)
 {
 	const struct conf_section *first = settings_domains(conf);
@@ -373,6 +453,7 @@ settings_read(const char *path, struct text *faults)
 	if (conf == NULL)
 		return NULL;
 	judge_listening(conf, faults);
+	judge_store(conf, faults);
 	judge_domains(conf, faults);
 	if (faults->length == before)
 		return conf;

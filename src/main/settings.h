@@ -34,9 +34,12 @@ struct listen_settings {
 struct storage_settings {
 	int64_t driver; /* index into storage_drivers */
 	const char *path;
+	const char *host, *socket, *user, *password_file, *database, *ca;
+	int64_t port, tls, writers, timeout;
 	int64_t readers;
-	bool automigrate;
+	int64_t automigrate; /* enum automigrate */
 };
+enum automigrate { AUTOMIGRATE_USUAL, AUTOMIGRATE_YES, AUTOMIGRATE_NO };
 extern const char *const storage_drivers[];
 
 struct admin_settings {

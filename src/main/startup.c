@@ -49,8 +49,9 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#define LOCK_TRIES  20
-#define LOCK_TRY_US 50000
+#define LOCK_TRIES    20
+#define STORE_SECONDS 60
+#define LOCK_TRY_US   50000
 
 struct server server = { .lock = -1, .ready = -1 };
 
@@ -204,6 +205,24 @@ certificates_open(const struct conf *conf, struct text *faults)
 	}
 }
 
+/* A database on a server may come up later than we do, with the same machine. */
+static struct store *
+store_await(const struct store_settings *settings, struct err *err)
+{
+	struct store *store = store_open(settings, err);
+
+	if (store != NULL || server.offline || err->kind != ERR_DOWN ||
+	    text_is(settings->driver, "sqlite"))
+		return store;
+	log_warn(&log_root, "the store does not answer, waiting for %d s: %s", STORE_SECONDS,
+		 err->text);
+	for (int i = 0; i < STORE_SECONDS && store == NULL && err->kind == ERR_DOWN; i++) {
+		sleep(1);
+		store = store_open(settings, err);
+	}
+	return store;
+}
+
 struct store *
 startup_store(const struct conf *conf, struct text *faults)
 {
@@ -217,9 +236,10 @@ startup_store(const struct conf *conf, struct text *faults)
 	bool good;
 
 	settings_store(&settings, conf);
-	store = store_open(&settings, &err);
+	store = store_await(&settings, &err);
 	good = store != NULL && store_plan(store, arena, modules, &plans, &count, &err);
-	if (good && count > 0 && !settings.automigrate)
+	if (good && count > 0 && !settings.automigrate &&
+	    !(settings.autocreate && store_is_new(store)))
 		good = err_fail(&err, ERR_REFUSED,
 				"the store's tables are older than this version: see  stentorctl "
 				"store "

@@ -18,6 +18,7 @@
 #include "main/local.h"
 #include "main/offline.h"
 #include "main/places.h"
+#include "main/prompt.h"
 #include "main/server.h"
 #include "main/settings.h"
 #include "main/show.h"
@@ -30,7 +31,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <termios.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -58,72 +58,6 @@ sleep_ms(long ms)
 
 /* --- questions --- */
 
-static struct termios terminal;
-static volatile sig_atomic_t is_silent;
-
-static void
-echo_again(int number)
-{
-	if (is_silent)
-		tcsetattr(STDIN_FILENO, TCSANOW, &terminal);
-	if (number != 0)
-		_exit(128 + number);
-}
-
-static bool
-line_read(char *line, size_t room, FILE *from)
-{
-	size_t length;
-
-	if (fgets(line, (int)room, from) == NULL)
-		return false;
-	length = strcspn(line, "\r\n");
-	line[length] = '\0';
-	return true;
-}
-
-static bool
-password_prompt(char *password, size_t room, const char *prompt)
-{
-	struct termios silent;
-	bool good;
-
-	if (tcgetattr(STDIN_FILENO, &terminal) != 0)
-		return false;
-	signal(SIGINT, echo_again);
-	signal(SIGTERM, echo_again);
-	silent = terminal;
-	silent.c_lflag &= ~(tcflag_t)ECHO;
-	is_silent = 1;
-	tcsetattr(STDIN_FILENO, TCSAFLUSH, &silent);
-	fprintf(stderr, "%s: ", prompt);
-	good = line_read(password, room, stdin);
-	fputc('\n', stderr);
-	echo_again(0);
-	is_silent = 0;
-	signal(SIGINT, SIG_DFL);
-	signal(SIGTERM, SIG_DFL);
-	return good;
-}
-
-static bool
-password_from_file(char *password, size_t room, const char *path)
-{
-	FILE *file = text_is(path, "-") ? stdin : fopen(path, "re");
-	bool good;
-
-	if (file == NULL) {
-		fprintf(stderr, "stentorctl: could not read \"%s\": %s\n", path, strerror(errno));
-		return false;
-	}
-	good = line_read(password, room, file);
-	if (file != stdin)
-		fclose(file);
-	if (!good)
-		complain("there is no password in what was to be read");
-	return good;
-}
-
 static bool
 password_from_person(char *password, size_t room, bool twice)
 {
@@ -150,6 +84,7 @@ password_get(struct asked *asked)
 	const struct argument *wanted = command_argument(asked->command, ARGUMENT_PASSWORD);
 	char password[PASSWORD_MAX + 2] = "";
 	bool proves = (asked->command->flags & COMMAND_PROVES) != 0, good;
+	struct err err;
 
 	if (wanted == NULL)
 		return WELL;
@@ -161,7 +96,9 @@ password_get(struct asked *asked)
 		random_name(password, GENERATED_LENGTH);
 		good = true;
 	} else if (asked->password_file != NULL) {
-		good = password_from_file(password, sizeof password, asked->password_file);
+		good = password_from_file(password, sizeof password, asked->password_file, &err);
+		if (!good)
+			complain(err.text);
 	} else if (isatty(STDIN_FILENO)) {
 		good = password_from_person(password, sizeof password, !proves);
 	} else {

@@ -42,6 +42,7 @@ struct connection {
 	struct prepared *last; /* the one used last, found without looking */
 	size_t packet_max;
 	bool began;        /* a transaction */
+	unsigned error;    /* the number of its last failure */
 	char name[33];     /* a writer's, in the table "writers" */
 	uint64_t sequence; /* of its transactions */
 };

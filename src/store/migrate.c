@@ -98,6 +98,17 @@ static bool script_run(struct store *store, struct connection *connection, const
 /* --- what is to be done --- */
 
 bool
+store_is_new(struct store *store)
+{
+	struct arena *arena = arena_new();
+	struct rows rows;
+	bool new = recorded_read(store, arena, &rows, NULL) && rows.count == 0;
+
+	arena_drop(arena);
+	return new;
+}
+
+bool
 store_plan(struct store *store, struct arena *arena, const char *const *modules,
 	   struct store_plan **plans, size_t *count, struct err *err)
 {

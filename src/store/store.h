@@ -109,12 +109,12 @@ PUBLIC void batch_unput_all(struct batch *batch, const char *collection);
 
 /* What the configuration says of the store. */
 struct store_settings {
-	const char *driver;  /* "sqlite", "mariadb" */
-	const char *folder;  /* the data folder */
-	const char *path;    /* sqlite: the file, below folder; ":memory:" in tests */
-	const char *schemas; /* where the SQL files are: schemas/DRIVER/... */
-	unsigned readers;    /* threads that read */
-	bool automigrate;
+	const char *driver;           /* "sqlite", "mariadb" */
+	const char *folder;           /* the data folder */
+	const char *path;             /* sqlite: the file, below folder; ":memory:" in tests */
+	const char *schemas;          /* where the SQL files are: schemas/DRIVER/... */
+	unsigned readers;             /* threads that read */
+	bool automigrate, autocreate; /* the latter is for a store that is new */
 
 	/* mariadb */
 	const char *host; /* unless there is a socket */
@@ -146,6 +146,8 @@ struct store_plan {
 /* Fills `plans` (in `arena`) with what is not applied yet; false with the reason. */
 bool store_plan(struct store *store, struct arena *arena, const char *const *modules,
 		struct store_plan **plans, size_t *count, struct err *err);
+/* Whether nothing was ever applied to it; false, too, when that cannot be told. */
+bool store_is_new(struct store *store);
 /* Applies it, after a backup copy when the driver can make one and there was data. */
 bool store_migrate(struct store *store, const char *const *modules, struct err *err);
 

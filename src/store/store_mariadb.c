@@ -12,6 +12,7 @@
 
 #ifdef HAVE_MARIADB
 
+#include <errmsg.h>
 #include <mysqld_error.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -63,6 +64,7 @@ static const struct statement writer_forget = {
 static pthread_once_t once = PTHREAD_ONCE_INIT;
 
 static bool vault_set_up(struct maria_vault *vault, struct err *err);
+static bool is_no(const struct connection *connection);
 static bool tables_are_there(struct connection *connection);
 static char *where_of(const struct maria_vault *vault);
 static bool transaction_begin(struct connection *connection, struct failure *failure);
@@ -133,8 +135,24 @@ vault_set_up(struct maria_vault *vault, struct err *err)
 	if (good)
 		bytes_look(&connection);
 	maria_disconnect(&connection);
-	return good || err_fail(err, failure.fault == FAULT_OWN ? ERR_REFUSED : ERR_DOWN, "%s: %s",
+	return good || err_fail(err, is_no(&connection) ? ERR_REFUSED : ERR_DOWN, "%s: %s",
 				vault->vault.where, failure.text);
+}
+
+/* A server that is there and does not want us: that takes an admin, not patience. */
+static bool
+is_no(const struct connection *connection)
+{
+	switch (connection->error) {
+	case ER_ACCESS_DENIED_ERROR:
+	case ER_DBACCESS_DENIED_ERROR:
+	case ER_TABLEACCESS_DENIED_ERROR:
+	case ER_BAD_DB_ERROR:
+	case CR_SSL_CONNECTION_ERROR:
+		return true;
+	default:
+		return false;
+	}
 }
 
 /* Who may not make tables can use those that are there. */

@@ -263,6 +263,7 @@ failure_from(struct connection *connection, unsigned number, const char *state, 
 	     struct failure *failure)
 {
 	failure_set(failure, fault_of(number, state), "%s", words);
+	connection->error = number;
 	if (is_lost(number))
 		maria_disconnect(connection);
 	return false;

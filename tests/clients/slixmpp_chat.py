@@ -1,5 +1,6 @@
 #!/usr/bin/python3
 # SPDX-License-Identifier: MIT
+# Also on MariaDB.
 """slixmpp: two users log in over TLS, talk both ways, change their rosters, and hear what was
 said while they were away."""
 import asyncio

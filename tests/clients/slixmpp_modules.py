@@ -1,10 +1,10 @@
 #!/usr/bin/python3
 # SPDX-License-Identifier: MIT
+# Also on MariaDB.
 """slixmpp's own plugins against the modules: capabilities, blocking, cards, private data, time
 and version, an admin's commands, a new password, and an account that removes itself."""
 import asyncio
 import os
-import sqlite3
 import sys
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "lib"))
@@ -66,9 +66,7 @@ async def refused(condition, awaitable):
 
 
 def known_hashes(instance):
-    path = os.path.join(instance.folder, "data", "stentor.sqlite")
-    with sqlite3.connect("file:%s?mode=ro" % path, uri=True) as store:
-        return [row[0] for row in store.execute("SELECT ver FROM caps")]
+    return [row[0] for row in instance.sql("SELECT ver FROM caps")]
 
 
 async def run_command(client, name, **fields):

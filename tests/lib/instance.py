@@ -13,6 +13,8 @@ import subprocess
 import sys
 import time
 
+import mariadb
+
 STENTORD = os.environ.get("STENTORD", "build/stentord")
 STENTORCTL = os.environ.get("STENTORCTL", "build/stentorctl")
 TMP = os.environ.get("TMP") or os.environ.get("TMPDIR") or "/tmp"
@@ -60,6 +62,8 @@ class Instance:
             words += ["--tls", tls]
         if registration:
             words += ["--registration", registration]
+        self.kept = mariadb.Kept()
+        words += self.kept.words()
         subprocess.run(words, check=True, stdout=subprocess.DEVNULL)
         if shards is not None:
             self.configure("shards = %d\n" % shards, at_top=True)
@@ -140,6 +144,10 @@ class Instance:
 
     def add_account(self, jid, password):
         self.ctl("account", "add", jid, "--password-file", "-", input=password + "\n")
+
+    def sql(self, statement):
+        """Asks the store itself; rows of texts."""
+        return self.kept.sql(os.path.join(self.folder, "data", "stentor.sqlite"), statement)
 
     def stop(self, expect=0):
         if self.process is None:

@@ -14,6 +14,7 @@ import os
 import shutil
 import signal
 import socket
+import sqlite3
 import subprocess
 import sys
 import time
@@ -159,6 +160,41 @@ class Server:
             self.process.kill()
             self.process.wait()
         self.process = None
+
+
+class Kept:
+    """Where an instance of a test keeps its things: a database of its own on MariaDB when the
+    test is to run there (KEPT_ON), else SQLite's file."""
+
+    def __init__(self):
+        self.database = None
+        if os.environ.get("KEPT_ON") == "mariadb":
+            self.server = os.environ["STENTOR_MARIADB"] + "/socket"
+            self.database = "t%x_%x" % (os.getpid(), time.monotonic_ns())
+            self.client([], "CREATE DATABASE " + self.database)
+
+    def client(self, words, sql):
+        command = [find("mariadb", "mysql"), "--no-defaults", "-S", self.server, "-u", "root",
+                   "-N", "-B", "--init-command=SET sql_mode = 'ANSI,STRICT_ALL_TABLES'"]
+        return subprocess.run(command + words, input=sql, text=True, capture_output=True,
+                              check=True, timeout=60).stdout
+
+    def words(self):
+        """What `stentorctl init` is to be told."""
+        if self.database is None:
+            return []
+        return ["--store", "mariadb://root@/%s?socket=%s" % (self.database, self.server)]
+
+    def sql(self, file, statement):
+        """Rows of texts; `file` is SQLite's."""
+        if self.database is not None:
+            said = self.client([self.database], statement)
+            return [line.split("\t") for line in said.splitlines()]
+        database = sqlite3.connect(file, timeout=5)
+        with database:
+            rows = [[str(value) for value in row] for row in database.execute(statement)]
+        database.close()
+        return rows
 
 
 def main():

@@ -15,7 +15,6 @@ import re
 import select
 import shutil
 import socket
-import sqlite3
 import ssl
 import struct
 import sys
@@ -404,15 +403,12 @@ class Tour:
     def befriend(self, a, b):
         self.need_account(a)
         self.need_account(b)
-        database = sqlite3.connect(os.path.join(self.server.folder, "data", "stentor.sqlite"),
-                                   timeout=5)
-        with database:
-            for one, other in ((a, b), (b, a)):
-                database.execute(
-                    "INSERT OR REPLACE INTO roster (owner, contact, how, pending_out, pending_in,"
-                    " approved, listed, version) VALUES (?, ?, 3, 0, 0, 0, 1, 1)",
-                    ("%s@%s" % (one.local, one.domain), "%s@%s" % (other.local, other.domain)))
-        database.close()
+        self.server.sql(
+            "REPLACE INTO roster (owner, contact, how, pending_out, pending_in, approved, listed,"
+            " version) VALUES " + ", ".join(
+                "('%s@%s', '%s@%s', 3, 0, 0, 0, 1, 1)"
+                % (one.local, one.domain, other.local, other.domain)
+                for one, other in ((a, b), (b, a))))
 
     # hearing
 

@@ -1,5 +1,6 @@
 #!/usr/bin/python3
 # SPDX-License-Identifier: MIT
+# Also on MariaDB.
 """Many clients at once on four shards: clients that say everything in one breath, and a crowd
 that chats, comes and goes while the admin reloads and kicks.  Made for the sanitizers' builds
 above all."""

@@ -20,6 +20,9 @@ import time
 import unittest
 
 ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
+sys.path.insert(0, os.path.join(ROOT, "tests", "lib"))
+import mariadb  # noqa: E402
+
 STENTORD = os.environ.get("STENTORD", os.path.join(ROOT, "build", "stentord"))
 STENTORCTL = os.environ.get("STENTORCTL", os.path.join(ROOT, "build", "stentorctl"))
 TMP = os.environ.get("TMP", os.environ.get("TMPDIR", "/tmp"))
@@ -53,7 +56,9 @@ class Instance:
         self.direct_port = self.base + 23
         self.domain = domain
         self.server = None
-        done = ctl("init", self.folder, "--domain", domain, "--port-base", str(self.base), *words)
+        self.kept = mariadb.Kept()
+        done = ctl("init", self.folder, "--domain", domain, "--port-base", str(self.base), *words,
+                   *self.kept.words())
         assert done.returncode == 0, done.stderr
 
     def ctl(self, *words, **more):
@@ -94,6 +99,10 @@ class Instance:
                 return log.read()
         except OSError:
             return ""
+
+    def sql(self, statement):
+        """Asks the store itself; rows of texts."""
+        return self.kept.sql(self.data + "/stentor.sqlite", statement)
 
     def stop(self):
         if self.server is None:

@@ -1,5 +1,6 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: MIT
+# Also on MariaDB.
 """Accounts, while no server runs and while one does: the same commands, the same answers."""
 
 import json

@@ -5,7 +5,6 @@
 import base64
 import hashlib
 import re
-import sqlite3
 import time
 
 from instance import Client, SystemTest, main
@@ -54,9 +53,7 @@ class Caps(SystemTest):
         return asked
 
     def kept(self):
-        path = self.it.data + "/stentor.sqlite"
-        with sqlite3.connect("file:%s?mode=ro" % path, uri=True) as store:
-            return store.execute("SELECT owner, hash, ver, features FROM caps").fetchall()
+        return self.it.sql("SELECT owner, hash, ver, features FROM caps")
 
     def until_kept(self, count):
         for _ in range(50):
@@ -71,7 +68,7 @@ class Caps(SystemTest):
         self.assertTrue(self.is_asked(juliet))
         self.assertIn("http://exodus.example#" + VER, self.answer(juliet, FEATURES))
         self.assertEqual(self.until_kept(1),
-                         [("localhost", "sha-1", VER, "".join(f + "\n" for f in FEATURES))])
+                         [["localhost", "sha-1", VER, "".join(f + "\n" for f in FEATURES)]])
         romeo = self.client("romeo")
         self.show(romeo, VER)
         self.assertFalse(self.is_asked(romeo))

@@ -1,5 +1,6 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: MIT
+# Also on MariaDB.
 """Sessions as admins see and end them, wherever their shard is."""
 
 import shutil

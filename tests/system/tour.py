@@ -1,5 +1,6 @@
 #!/usr/bin/python3
 # SPDX-License-Identifier: MIT
+# Also on MariaDB.
 """The plays over sockets, against the real program (tests/plays/tour.py)."""
 import os
 import sys

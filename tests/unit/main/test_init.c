@@ -230,6 +230,84 @@ data_is_for_the_server_alone(void **state)
 	conf_drop(conf);
 }
 
+#ifdef HAVE_MARIADB
+static void
+a_store_on_a_server_is_written_with_its_password_apart(void **state)
+{
+	char file[128], words[512], password[32];
+	struct store_settings store;
+	struct stat about;
+	struct conf *conf;
+	FILE *from;
+
+	(void)state;
+	snprintf(file, sizeof file, "%s/given", folder);
+	from = fopen(file, "w");
+	fputs("a \"secret\"\nno more\n", from);
+	fclose(from);
+	snprintf(words, sizeof words,
+		 "--domain localhost --store mariadb://st%%40or@db.example:3307/chat "
+		 "--store-password-file %s --store-ca %s",
+		 file, file);
+	conf = is_made("server", words);
+	settings_store(&store, conf);
+	assert_string_equal(store.driver, "mariadb");
+	assert_string_equal(store.host, "db.example");
+	assert_int_equal(store.port, 3307);
+	assert_string_equal(store.user, "st@or");
+	assert_string_equal(store.database, "chat");
+	assert_string_equal(store.tls, "required");
+	assert_string_equal(store.ca, file);
+	assert_null(store.socket);
+	assert_false(store.automigrate);
+	assert_true(store.autocreate);
+	assert_int_equal(stat(store.password_file, &about), 0);
+	assert_int_equal(about.st_mode & 0777, 0600);
+	from = fopen(store.password_file, "r");
+	assert_non_null(fgets(password, sizeof password, from));
+	fclose(from);
+	assert_string_equal(password, "a \"secret\"\n");
+	settings_store_clear(&store);
+	conf_drop(conf);
+}
+
+static void
+what_stays_on_this_machine_needs_no_tls(void **state)
+{
+	struct store_settings store;
+	struct conf *conf;
+
+	(void)state;
+	conf = is_made("near", "--domain localhost --store mariadb://stentor@127.0.0.1/chat");
+	settings_store(&store, conf);
+	assert_string_equal(store.tls, "optional");
+	assert_null(store.password_file);
+	settings_store_clear(&store);
+	conf_drop(conf);
+	conf = is_made("nearer",
+		       "--domain localhost --store mariadb://stentor@/chat?socket=/run/s");
+	settings_store(&store, conf);
+	assert_string_equal(store.socket, "/run/s");
+	assert_null(store.host);
+	settings_store_clear(&store);
+	conf_drop(conf);
+}
+
+static void
+a_store_that_is_not_understood_leaves_nothing(void **state)
+{
+	(void)state;
+	is_refused("bad", "--domain localhost --store mariadb://a:b@c/d", "--store-password-file");
+	is_refused("bad", "--domain localhost --store mariadb://a@c", "database is missing");
+	is_refused("bad",
+		   "--domain localhost --store mariadb://a@c/d --store-password-file /nonexistent",
+		   "could not read");
+	is_refused("bad", "--domain localhost --store mariadb://a@c/d --store-ca /nonexistent",
+		   "could not read");
+	is_refused("bad", "--domain localhost --store-password-file /dev/null", "MariaDB");
+}
+#endif
+
 static int
 make_folder(void **state)
 {
@@ -258,6 +336,11 @@ main(void)
 		cmocka_unit_test(the_usual_ports_are_for_all_addresses),
 		cmocka_unit_test(a_port_base_moves_them_to_loopback),
 		cmocka_unit_test(several_domains_each_have_a_certificate),
+#ifdef HAVE_MARIADB
+		cmocka_unit_test(a_store_on_a_server_is_written_with_its_password_apart),
+		cmocka_unit_test(what_stays_on_this_machine_needs_no_tls),
+		cmocka_unit_test(a_store_that_is_not_understood_leaves_nothing),
+#endif
 		cmocka_unit_test(tls_is_required_unless_said_otherwise),
 		cmocka_unit_test(optional_tls_is_for_loopback_only),
 		cmocka_unit_test(a_folder_with_an_instance_is_left_alone),

@@ -94,6 +94,30 @@ a_domain_must_be_one(void **state)
 	       "must be written as \"upper.example\"");
 }
 
+#ifdef HAVE_MARIADB
+static void
+a_store_elsewhere_is_reached_by_tls(void **state)
+{
+	struct text faults = { 0 };
+	struct conf *conf;
+
+	(void)state;
+#define STORE(words) DOMAIN "store { driver = \"mariadb\" " words " }\n"
+	FAULTS(STORE("host = \"db.example\" tls = \"off\""), "\"db.example\" is another machine");
+	FAULTS(STORE("host = \"10.0.0.1\" tls = \"optional\""), "\"10.0.0.1\" is another machine");
+	FAULTS(STORE(""), "needs a host or a socket");
+	FAULTS(STORE("host = \"a\" socket = \"/b\""), "a host or a socket, and not both");
+	FAULTS(STORE("host = \"a\" user = \"\""), "needs a user and a database");
+	conf = read_words(STORE("host = \"127.0.0.1\" tls = \"off\""), &faults);
+	if (conf == NULL)
+		fail_msg("%s", faults.bytes);
+	conf_drop(conf);
+	conf = read_words(STORE("host = \"localhost\" tls = \"optional\""), &faults);
+	assert_non_null(conf);
+	conf_drop(conf);
+}
+#endif
+
 static void
 optional_tls_is_for_loopback_only(void **state)
 {
@@ -193,6 +217,9 @@ main(void)
 		cmocka_unit_test(a_domain_is_there_once),
 		cmocka_unit_test(a_domain_must_be_one),
 		cmocka_unit_test(optional_tls_is_for_loopback_only),
+#ifdef HAVE_MARIADB
+		cmocka_unit_test(a_store_elsewhere_is_reached_by_tls),
+#endif
 		cmocka_unit_test(unknown_words_are_told_with_the_nearest_one),
 		cmocka_unit_test(some_client_must_be_able_to_come_in),
 		cmocka_unit_test(relative_paths_begin_at_the_file),
