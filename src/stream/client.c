@@ -19,6 +19,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#define FORMS_MAX 10 /* for which a stranger gets more time */
+
 /* Takes the arena. */
 typedef void heard_fn(struct client_stream *client, struct element *element, struct arena *arena);
 
@@ -262,8 +264,10 @@ on_other(struct client_stream *client, struct element *element, struct arena *ar
 	if (when != 0 && element->ns != NULL)
 		rule = domain_element_rule(stream->domain, when, element->ns, element->name, &self);
 	if (rule != NULL) {
-		if (when == ELEMENT_SECURED)
-			stream_more_time(stream); /* a form is being filled in */
+		if (when == ELEMENT_SECURED && client->forms < FORMS_MAX) {
+			client->forms++;
+			stream_more_time(stream); /* it is being filled in */
+		}
 		client->asking = true;
 		outcome = rule->fn(self, &client->client, client->session, element);
 	}

@@ -37,6 +37,7 @@ struct client_stream {
 	void *settled_ctx;
 	uint8_t guesses;  /* logins that failed by a wrong name or proof */
 	uint8_t refusals; /* logins, and then bindings, that failed at all */
+	uint8_t forms;    /* that modules have answered before the login */
 	bool asking : 1;  /* a module is asked about an element just now */
 	bool paused : 1;  /* core has asked for that */
 	bool full : 1;    /* too much in work */

@@ -500,6 +500,25 @@ a_client_that_does_not_log_in_in_time_is_told_so(void **state)
 }
 
 static void
+forms_give_a_stranger_time_but_not_for_ever(void **state)
+{
+	unsigned asked_before = 0;
+
+	(void)state;
+	stage_rule = &stranger_rule;
+	stage_outcome = DONE;
+	stage_secured_client();
+	for (unsigned i = 0; i < 20 && !stage_link->closing; i++) {
+		asked_before++;
+		hears("<iq type='get' id='r'><query xmlns='jabber:iq:register'/></iq>");
+		said();
+		stage_wait(SECONDS(29));
+	}
+	assert_in_range(asked_before, 3, 12);
+	ASSERT_SAID("<connection-timeout");
+}
+
+static void
 too_big_a_stanza_names_its_bound(void **state)
 {
 	static char big[300000];
@@ -1130,6 +1149,7 @@ main(void)
 		TEST(an_answer_may_come_after_the_client_has_gone),
 		TEST(a_client_that_says_too_much_before_a_login_is_told_so),
 		TEST(a_client_that_does_not_log_in_in_time_is_told_so),
+		TEST(forms_give_a_stranger_time_but_not_for_ever),
 		TEST(too_big_a_stanza_names_its_bound),
 		TEST(a_stanza_must_be_finished_in_time),
 		TEST(a_finished_stanza_leaves_no_deadline_behind),
