@@ -62,7 +62,11 @@ class Bench:
         key = (name, setup)
         if key not in self.made:
             server = self.servers[name](self.place, setup)
-            server.make()
+            try:
+                server.make()
+            except BaseException:
+                server.kill()
+                raise
             self.made[key] = server
         return self.made[key]
 
@@ -71,8 +75,8 @@ class Bench:
         server = self.instance(name, setup)
         if not server.is_alive():
             server.kill()
-            server.start()
             self.running[id(server)] = server
+            server.start()
         return server
 
     def down(self, server=None):

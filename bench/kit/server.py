@@ -65,6 +65,10 @@ class Server:
         """Copies u0 to all the names, while the server is at rest."""
         raise NotImplementedError
 
+    def copy_rosters(self):
+        """Gives all friends() such entries as u0 has of u1, while the server is at rest."""
+        raise NotImplementedError
+
     def version(self):
         raise NotImplementedError
 
@@ -86,9 +90,10 @@ class Server:
         if self.setup.rosters > 0:
             self.start()
             try:
-                self.make_rosters()
+                self.befriend()
             finally:
                 self.stop()
+            self.copy_rosters()
 
     def prepare(self):
         """What is there before the first start."""
@@ -99,12 +104,25 @@ class Server:
             client.iq("set", "<query xmlns='jabber:iq:register'><username>%s</username>"
                       "<password>%s</password></query>" % (name, PASSWORD))
 
-    def make_rosters(self):
+    def befriend(self):
+        """u0 and u1 become each other's contacts through the protocol."""
         words = [self.place.load, "prepare-roster", "--connect", self.address("starttls"),
-                 "--domain", DOMAIN, "--password", PASSWORD, "--users", str(self.setup.accounts),
-                 "--roster", str(self.setup.rosters)]
-        subprocess.run(words, check=True, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE,
-                       timeout=300)
+                 "--domain", DOMAIN, "--password", PASSWORD, "--users", "2", "--roster", "1"]
+        done = subprocess.run(words, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True,
+                              timeout=60)
+        if done.returncode != 0:
+            raise RuntimeError("prepare-roster: %s" % done.stdout[-500:])
+
+    def groups(self):
+        """The accounts in groups in each of which everybody is everybody's contact."""
+        size = self.setup.rosters + 1
+        return [["u%d" % i for i in range(first, first + size)]
+                for first in range(0, self.setup.accounts - size + 1, size)]
+
+    def friends(self):
+        """[(name, the names of all contacts)]"""
+        return [(name, [other for other in group if other != name])
+                for group in self.groups() for name in group]
 
     # --- running ---
 

@@ -89,21 +89,38 @@ modules:
   mod_version: {{}}
 """
 
-# Runs in a node of the same name while ejabberd is at rest: Mnesia's tables belong to a node.
-COPY = """
+# These run in a node of the same name while ejabberd is at rest: Mnesia's tables belong to a node.
+MNESIA = """
 ok = mnesia:start(),
-ok = mnesia:wait_for_tables([passwd], 60000),
-Key = {<<"u0">>, <<"localhost">>},
-[One] = mnesia:dirty_read(passwd, Key),
+ok = mnesia:wait_for_tables([TABLE], 60000),
+%s
+dumped = mnesia:dump_log(),
+stopped = mnesia:stop(),
+init:stop().
+"""
+
+COPY_ACCOUNT = MNESIA % """
+[One] = mnesia:dirty_read(passwd, {<<"u0">>, <<"localhost">>}),
 lists:foreach(fun(I) ->
     Name = list_to_binary([$u | integer_to_list(I)]),
     ok = mnesia:dirty_write(passwd, setelement(2, One, {Name, <<"localhost">>}))
 end, lists:seq(1, LAST)),
-dumped = mnesia:dump_log(),
 ok = dets:sync(passwd),
-LASTPLUS = mnesia:table_info(passwd, size),
-stopped = mnesia:stop(),
-init:stop().
+COUNT = mnesia:table_info(passwd, size),
+"""
+
+# An entry is {roster, {User, Server, Jid}, {User, Server}, Jid, ...}, a Jid {User, Server, Resource}.
+COPY_ROSTERS = MNESIA % """
+[Key] = [K || K <- mnesia:dirty_all_keys(roster), element(1, K) =:= <<"u0">>],
+[One] = mnesia:dirty_read(roster, Key),
+{atomic, ok} = mnesia:clear_table(roster),
+Name = fun(I) -> list_to_binary([$u | integer_to_list(I)]) end,
+lists:foreach(fun({I, K}) ->
+    Jid = {Name(K), <<"localhost">>, <<>>},
+    ok = mnesia:dirty_write(roster, setelement(4, setelement(3, setelement(2, One,
+        {Name(I), <<"localhost">>, Jid}), {Name(I), <<"localhost">>}), Jid))
+end, [{I, K} || G <- lists:seq(0, GROUPS - 1), I <- lists:seq(G * SIZE, G * SIZE + SIZE - 1),
+                K <- lists:seq(G * SIZE, G * SIZE + SIZE - 1), I =/= K]),
 """
 
 
@@ -149,11 +166,19 @@ class Ejabberd(Server):
             register="allow" if setup.registration else "deny",
             storage=self.storage.format(folder=self.folder)))
 
-    def copy_account(self, names):
-        code = COPY.replace("LASTPLUS", str(len(names) + 1)).replace("LAST", str(len(names)))
+    def in_mnesia(self, code, **words):
+        for word, value in words.items():
+            code = code.replace(word, str(value))
         env = dict(os.environ)
         env.update(self.environment())
         run(self.erl("-noinput", "-eval", " ".join(code.split())), env=env, timeout=120)
+
+    def copy_account(self, names):
+        self.in_mnesia(COPY_ACCOUNT, TABLE="passwd", LAST=len(names), COUNT=len(names) + 1)
+
+    def copy_rosters(self):
+        self.in_mnesia(COPY_ROSTERS, TABLE="roster", GROUPS=len(self.groups()),
+                       SIZE=self.setup.rosters + 1)
 
     def version(self):
         return "ejabberd " + run(["dpkg-query", "-W", "-f", "${Version}", "ejabberd"])
@@ -164,15 +189,28 @@ class EjabberdSQLite(Ejabberd):
     storage = ('default_db: sql\nauth_method: sql\nsql_type: sqlite\n'
                'sql_database: "{folder}/data/ejabberd.sqlite"')
 
-    def copy_account(self, names):
+    def copy(self, table, make):
+        """Puts in what `make` makes of the rows of u0, which come as dictionaries."""
         database = sqlite3.connect(os.path.join(self.folder, "data", "ejabberd.sqlite"))
-        columns = [column[1] for column in database.execute("PRAGMA table_info(users)")]
-        row, = database.execute("SELECT * FROM users WHERE username = 'u0'").fetchall()
-        place = columns.index("username")
-        database.executemany("INSERT INTO users VALUES (%s)" % ",".join("?" * len(columns)),
-                             (row[:place] + (name,) + row[place + 1:] for name in names))
+        columns = [column[1] for column in database.execute("PRAGMA table_info(%s)" % table)]
+        rows = [dict(zip(columns, row)) for row in database.execute(
+            "SELECT * FROM %s WHERE username = 'u0'" % table)]
+        if table != "users":
+            database.execute("DELETE FROM " + table)
+        database.executemany(
+            "INSERT INTO %s VALUES (%s)" % (table, ",".join("?" * len(columns))),
+            ([row[column] for column in columns] for row in make(rows)))
         database.commit()
         database.close()
+
+    def copy_account(self, names):
+        self.copy("users", lambda rows: (dict(row, username=name)
+                                         for name in names for row in rows))
+
+    def copy_rosters(self):
+        self.copy("rosterusers", lambda rows: (
+            dict(row, username=name, jid=other + "@" + DOMAIN)
+            for name, others in self.friends() for other in others for row in rows))
 
 
 def libraries():

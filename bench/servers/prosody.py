@@ -8,8 +8,8 @@ carbons and stream management, which cost nothing until a client asks for them.
   SQLite.  The better of the two counts, for each measure.
 - No other servers: s2s is off.  Logging is at "info".
 """
-import glob
 import os
+import re
 import shutil
 import sqlite3
 
@@ -69,6 +69,16 @@ class Prosody(Server):
         for name in names:
             shutil.copyfile(folder + "/u0.dat", "%s/%s.dat" % (folder, name))
 
+    def copy_rosters(self):
+        folder = os.path.join(self.folder, "data", DOMAIN, "roster")
+        with open(folder + "/u0.dat") as f:
+            text = f.read()
+        one, = re.findall(r'\n(\t\["u1@%s"\] = \{\n.*?\n\t\};)' % DOMAIN, text, re.S)
+        for name, others in self.friends():
+            with open("%s/%s.dat" % (folder, name), "w") as f:
+                f.write(text.replace(one, "\n".join(one.replace("u1@", other + "@")
+                                                    for other in others)))
+
     def version(self):
         return "Prosody " + run(["dpkg-query", "-W", "-f", "${Version}", "prosody"])
 
@@ -77,17 +87,28 @@ class ProsodySQLite(Prosody):
     name, title = "prosody-sqlite", "Prosody, SQLite"
     storage = 'storage = "sql"\nsql = { driver = "SQLite3", database = "prosody.sqlite" }'
 
-    def copy_account(self, names):
-        path, = glob.glob(os.path.join(self.folder, "data", "prosody.sqlite"))
-        database = sqlite3.connect(path)
-        rows = database.execute('SELECT "host", "user", "store", "key", "type", "value" FROM '
-                                '"prosody" WHERE "user" = ?', ("u0",)).fetchall()
-        database.executemany(
-            'INSERT INTO "prosody" ("host", "user", "store", "key", "type", "value") '
-            'VALUES (?, ?, ?, ?, ?, ?)',
-            ((row[0], name) + row[2:] for name in names for row in rows))
+    def copy(self, where, make):
+        """Puts in what `make` makes of the rows of u0 that are found."""
+        columns = '"host", "user", "store", "key", "type", "value"'
+        database = sqlite3.connect(os.path.join(self.folder, "data", "prosody.sqlite"))
+        rows = database.execute('SELECT %s FROM "prosody" WHERE "user" = \'u0\' AND %s' %
+                                (columns, where)).fetchall()
+        database.execute('DELETE FROM "prosody" WHERE "store" = \'roster\'')
+        database.executemany('INSERT INTO "prosody" (%s) VALUES (?, ?, ?, ?, ?, ?)' % columns,
+                             make(rows))
         database.commit()
         database.close()
+
+    def copy_account(self, names):
+        self.copy("\"store\" <> 'roster'", lambda rows: [
+            (row[0], name) + row[2:] for name in names for row in rows])
+
+    def copy_rosters(self):
+        contact = "u1@" + DOMAIN
+        self.copy("\"store\" = 'roster'", lambda rows: [
+            (row[0], name, row[2], other + "@" + DOMAIN if row[3] == contact else row[3]) + row[4:]
+            for name, others in self.friends() for row in rows
+            for other in (others if row[3] == contact else others[:1])])
 
 
 SERVERS = [Prosody, ProsodySQLite]

@@ -82,6 +82,25 @@ class Stentor(Server):
         database.commit()
         database.close()
 
+    def copy_rosters(self):
+        database = sqlite3.connect(os.path.join(self.folder, "data", "stentor.sqlite"))
+        columns = [column[1] for column in database.execute("PRAGMA table_info(roster)")]
+        owner, contact = columns.index("owner"), columns.index("contact")
+        one, = database.execute("SELECT * FROM roster WHERE owner = ?",
+                                ("u0@" + DOMAIN,)).fetchall()
+
+        def entry(name, other):
+            row = list(one)
+            row[owner], row[contact] = name + "@" + DOMAIN, other + "@" + DOMAIN
+            return row
+
+        database.execute("DELETE FROM roster")
+        database.executemany("INSERT INTO roster VALUES (%s)" % ",".join("?" * len(columns)),
+                             (entry(name, other) for name, others in self.friends()
+                              for other in others))
+        database.commit()
+        database.close()
+
     def version(self):
         return run([self.program("stentord"), "--version"]).strip().splitlines()[0]
 
