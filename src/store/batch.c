@@ -33,6 +33,7 @@
 #define LONGEST_PAUSE_MS 1000
 #define LOOK_AGAIN_MS    100
 #define LAST_TRIES       10
+#define LAST_MS          SECONDS(5) /* for all of them */
 #define AGAIN_TRIES      5
 #define LAST_PAUSE_NS    100000000L
 
@@ -573,10 +574,12 @@ lane_drain(struct lane *lane)
 	struct store *store = lane->store;
 	struct list *node, ended;
 	unsigned lost = 0, doubtful = 0;
+	int64_t began = now_ms();
 
 	if (shard_here() != NULL)
 		timer_stop(&lane->timer);
-	for (unsigned tries = 1; !lane_run(lane) && tries < LAST_TRIES; tries++)
+	for (unsigned tries = 1;
+	     !lane_run(lane) && tries < LAST_TRIES && now_ms() - began < LAST_MS; tries++)
 		nanosleep(&pause, NULL);
 
 	list_init(&ended);

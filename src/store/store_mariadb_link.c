@@ -133,6 +133,8 @@ link_options(struct connection *connection, struct failure *failure)
 	MYSQL *db = connection->db;
 	bool good;
 
+	if (connects > answers)
+		connects = answers;
 	good = mysql_optionsv(db, MYSQL_OPT_PROTOCOL, &protocol) == 0 &&
 	       mysql_optionsv(db, MYSQL_OPT_CONNECT_TIMEOUT, &connects) == 0 &&
 	       mysql_optionsv(db, MYSQL_OPT_LOCAL_INFILE, &none) == 0 &&
