@@ -81,13 +81,15 @@ class Server(Bench):
     def test_chat(self):
         it = self.server(20)
         for words in ((), ("--rate", "500"), ("--direction", "one", "--window", "1"),
-                      ("--to", "bare", "--body", "1000")):
+                      ("--to", "bare", "--body", "1000"), ("--ack",)):
             result = load("chat", it.port, "--users", "20", "--seconds", "1", "--warmup", "0.2",
                           self.pids, *words)
             self.assertClean(result)
             self.assertGreater(result["cpu_us"]["total"], 0)
             if "--rate" in words:
                 self.assertAlmostEqual(result["rate"], 500, delta=100)
+            if "--ack" in words:
+                self.assertEqual(result["ack_latency"]["count"], result["latency"]["count"])
 
     def test_idle(self):
         it = self.server(20)
