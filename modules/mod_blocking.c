@@ -36,6 +36,18 @@ static const struct statement list_load = {
 	.sqlite = "SELECT jid FROM blocking WHERE owner = ? ORDER BY jid",
 	.hot = true,
 };
+static const struct statement list_page = {
+	.name = "blocking.page",
+	.in = "tt",
+	.out = "t",
+	.sqlite = "SELECT jid FROM blocking WHERE owner = ? AND jid > ? ORDER BY jid LIMIT ?",
+	.hot = true,
+};
+static const struct statement list_bring = {
+	.name = "blocking.bring",
+	.in = "tt",
+	.sqlite = "REPLACE INTO blocking (jid, owner) VALUES (?, ?)",
+};
 static const struct statement list_add = {
 	.name = "blocking.add",
 	.in = "tt",
@@ -451,8 +463,71 @@ static const struct hook hooks[] = {
 	{ 0 },
 };
 
+/* --- taken along --- */
+
+static struct element *
+blocked_show(struct arena *arena, const char *owner, const struct value *row)
+{
+	struct element *item = element_new(arena, NS_BLOCKING, "item");
+
+	(void)owner;
+	element_set(arena, item, "jid", row[0].bytes);
+	return item;
+}
+
+static bool
+take_address(struct taking *taking, const char *address)
+{
+	struct jid jid;
+
+	if (address == NULL || !jid_parse(&jid, taking->arena, address, NULL))
+		return false;
+	taking_add(taking, &list_bring, (struct value[]) { text_value(jid.full) });
+	return true;
+}
+
+static bool
+blocked_take(struct taking *taking, const struct element *item)
+{
+	return element_is(item, NS_BLOCKING, "item") &&
+	       take_address(taking, element_get(item, "jid"));
+}
+
+/* XEP-0016: of the list that is always in force, whom it lets nothing of pass.  The rest of
+ * privacy lists has no place here. */
+static bool
+privacy_take(struct taking *taking, const struct element *query)
+{
+	const struct element *usual = element_child(query, NS_PRIVACY, "default");
+	const char *name = usual != NULL ? element_get(usual, "name") : NULL;
+	bool all = true;
+
+	ELEMENT_EACH (query, list) {
+		if (!element_is(list, NS_PRIVACY, "list") || name == NULL ||
+		    !text_is(element_get(list, "name"), name)) {
+			all = all && strcmp(list->name, "list") != 0;
+			continue;
+		}
+		ELEMENT_EACH (list, item)
+			if (text_is(element_get(item, "type"), "jid") &&
+			    text_is(element_get(item, "action"), "deny") &&
+			    element_first(item) == NULL)
+				all &= take_address(taking, element_get(item, "value"));
+	}
+	return all;
+}
+
+static const struct form forms[] = {
+	{ NS_BLOCKING, "blocklist", true, blocked_show, blocked_take },
+	{ NS_PRIVACY, "query", false, NULL, privacy_take },
+	{ 0 },
+};
+
 static const struct keep keeps[] = {
-	{ "addresses the account has blocked", &list_load, &list_erase },
+	{ .what = "addresses the account has blocked",
+	  .rows = &list_page,
+	  .erase = &list_erase,
+	  .forms = forms },
 	{ 0 },
 };
 
@@ -465,7 +540,8 @@ MODULE = {
 		"nothing is said to them that they are blocked.",
 	.features = NAMES(NS_BLOCKING),
 	.options = options,
-	.statements = STATEMENTS(&list_load, &list_add, &list_remove_one, &list_erase),
+	.statements = STATEMENTS(&list_load, &list_add, &list_remove_one, &list_erase, &list_page,
+				 &list_bring),
 	.migrates = true,
 	.keeps = keeps,
 	.iqs = iqs,

@@ -373,6 +373,11 @@ static const struct hook hooks[] = {
 	{ 0 },
 };
 
+static const struct keep keeps[] = {
+	{ .what = "nothing: what clients can do is kept by domain", .shared = "caps" },
+	{ 0 },
+};
+
 MODULE = {
 	.api = MODULE_API,
 	.name = "caps",
@@ -385,6 +390,7 @@ MODULE = {
 	.options = options,
 	.statements = STATEMENTS(&features_get, &features_put, &features_prune),
 	.migrates = true,
+	.keeps = keeps,
 	.hooks = hooks,
 	.size = sizeof(struct capable),
 	.session_size = sizeof(struct shown),

@@ -41,6 +41,12 @@ static const struct statement parting_erase = {
 	.hot = true,
 };
 
+static const struct statement parting_bring = {
+	.name = "last.bring",
+	.in = "itt",
+	.sqlite = "REPLACE INTO last (at, words, owner) VALUES (?, ?, ?)",
+};
+
 static struct element *
 answer(struct iq *iq, int64_t seconds, const char *words)
 {
@@ -172,7 +178,10 @@ static const struct hook hooks[] = {
 };
 
 static const struct keep keeps[] = {
-	{ "when the account was last online, and its last status", &parting_get, &parting_erase },
+	{ .what = "when the account was last online, and its last status",
+	  .rows = &parting_get,
+	  .erase = &parting_erase,
+	  .put = &parting_bring },
 	{ 0 },
 };
 
@@ -184,7 +193,7 @@ MODULE = {
 		"are not.  The domain tells how long it has been up.",
 	.features = NAMES(NS_LAST),
 	.account_features = NAMES(NS_LAST),
-	.statements = STATEMENTS(&parting_get, &parting_put, &parting_erase),
+	.statements = STATEMENTS(&parting_get, &parting_put, &parting_erase, &parting_bring),
 	.migrates = true,
 	.keeps = keeps,
 	.iqs = iqs,

@@ -78,12 +78,10 @@ static const struct statement message_delete = {
 	.sqlite = "DELETE FROM offline WHERE owner = ? AND id <= ?",
 	.hot = true,
 };
-static const struct statement message_list = {
-	.name = "offline.list",
-	.in = "t",
-	.out = "it",
-	.sqlite = "SELECT id, stanza FROM offline WHERE owner = ? ORDER BY id",
-	.hot = true,
+static const struct statement message_bring = {
+	.name = "offline.bring",
+	.in = "itt",
+	.sqlite = "INSERT INTO offline (id, stanza, owner) VALUES (?, ?, ?)",
 };
 static const struct statement message_erase = {
 	.name = "offline.erase",
@@ -329,8 +327,66 @@ static const struct hook hooks[] = {
 	{ 0 },
 };
 
+/* --- taken along --- */
+
+static struct element *
+message_show(struct arena *arena, const char *owner, const struct value *row)
+{
+	(void)owner;
+	return element_parse(arena, row[1].bytes, row[1].length, NULL);
+}
+
+/* Old exports leave away the namespace. */
+static void
+put_into_client(struct element *element, const char *ns)
+{
+	if (text_is(element->ns, ns))
+		element->ns = NS_CLIENT;
+	ELEMENT_EACH (element, child)
+		put_into_client(child, ns);
+}
+
+/* Ids of an archive that is not here. */
+static void
+forget_ids(struct element *message, const char *owner)
+{
+	struct element *child, *next;
+
+	for (child = element_first(message); child != NULL; child = next) {
+		next = element_next(child);
+		if (element_is(child, NS_STANZA_ID, "stanza-id") &&
+		    text_is(element_get(child, "by"), owner))
+			element_remove(child);
+	}
+}
+
+static bool
+message_take(struct taking *taking, const struct element *message)
+{
+	struct element *copy = element_copy(taking->arena, message);
+	int64_t id = now_unix_ms() * 1000 + taking->rows; /* they come in their order */
+
+	if (strcmp(message->name, "message") != 0 || element_get(message, "from") == NULL)
+		return false;
+	put_into_client(copy, message->ns);
+	forget_ids(copy, taking->owner);
+	element_set(taking->arena, copy, "to", taking->owner);
+	taking_add(taking, &message_bring,
+		   (struct value[]) { INTEGER_VALUE(id),
+				      text_value(xml_text(taking->arena, copy, NULL)) });
+	return true;
+}
+
+static const struct form forms[] = {
+	{ NS_PIE, "offline-messages", true, message_show, message_take },
+	{ 0 },
+};
+
 static const struct keep keeps[] = {
-	{ "messages that wait for the account", &message_list, &message_erase },
+	{ .what = "messages that wait for the account",
+	  .rows = &message_page,
+	  .erase = &message_erase,
+	  .forms = forms },
 	{ 0 },
 };
 
@@ -345,7 +401,7 @@ MODULE = {
 	.features = NAMES("msgoffline"),
 	.options = options,
 	.statements = STATEMENTS(&queue_load, &message_put, &message_page, &message_delete,
-				 &message_list, &message_erase),
+				 &message_bring, &message_erase),
 	.migrates = true,
 	.keeps = keeps,
 	.hooks = hooks,

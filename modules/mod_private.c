@@ -39,11 +39,17 @@ static const struct option options[] = {
 /* Of all the collection, for who takes it along or leaves for good. */
 static const struct statement scraps_list = {
 	.name = "private.list",
-	.in = "t",
+	.in = "tt",
 	.out = "tt",
 	.sqlite = "SELECT \"key\", text FROM documents WHERE owner = ? AND collection = 'private'"
-		  " ORDER BY \"key\"",
+		  " AND \"key\" > ? ORDER BY \"key\" LIMIT ?",
 	.hot = true,
+};
+static const struct statement scraps_bring = {
+	.name = "private.bring",
+	.in = "ttt",
+	.sqlite = "REPLACE INTO documents (collection, \"key\", text, owner)"
+		  " VALUES ('private', ?, ?, ?)",
 };
 static const struct statement scraps_erase = {
 	.name = "private.erase",
@@ -171,8 +177,34 @@ static const struct iq_rule iqs[] = {
 	{ 0 },
 };
 
+static struct element *
+scrap_show(struct arena *arena, const char *owner, const struct value *row)
+{
+	(void)owner;
+	return element_parse(arena, row[1].bytes, row[1].length, NULL);
+}
+
+static bool
+scrap_take(struct taking *taking, const struct element *scrap)
+{
+	if (text_is(scrap->ns, NS_PRIVATE))
+		return false;
+	taking_add(taking, &scraps_bring,
+		   (struct value[]) { text_value(scrap_key(taking->arena, scrap)),
+				      text_value(xml_text(taking->arena, scrap, NULL)) });
+	return true;
+}
+
+static const struct form forms[] = {
+	{ NS_PRIVATE, "query", true, scrap_show, scrap_take },
+	{ 0 },
+};
+
 static const struct keep keeps[] = {
-	{ "what the account's clients keep on the server", &scraps_list, &scraps_erase },
+	{ .what = "what the account's clients keep on the server",
+	  .rows = &scraps_list,
+	  .erase = &scraps_erase,
+	  .forms = forms },
 	{ 0 },
 };
 
@@ -184,7 +216,7 @@ MODULE = {
 		"reads them.",
 	.features = NAMES(NS_PRIVATE),
 	.options = options,
-	.statements = STATEMENTS(&scrap_keys, &scraps_list, &scraps_erase),
+	.statements = STATEMENTS(&scrap_keys, &scraps_list, &scraps_erase, &scraps_bring),
 	.keeps = keeps,
 	.iqs = iqs,
 	.size = sizeof(struct private),

@@ -44,6 +44,12 @@ static const struct statement card_erase = {
 	.hot = true,
 };
 
+static const struct statement card_bring = {
+	.name = "vcard.bring",
+	.in = "ttt",
+	.sqlite = "REPLACE INTO vcard (card, photo, owner) VALUES (?, ?, ?)",
+};
+
 /* --- the photo's hash --- */
 
 /* XEP-0153 §4: of the bytes, not of their base64. */
@@ -199,8 +205,31 @@ static const struct hook hooks[] = {
 	{ 0 },
 };
 
+/* --- taken along --- */
+
+static struct element *
+card_show(struct arena *arena, const char *owner, const struct value *row)
+{
+	(void)owner;
+	return element_parse(arena, row[0].bytes, row[0].length, NULL);
+}
+
+static bool
+card_take(struct taking *taking, const struct element *card)
+{
+	taking_add(taking, &card_bring,
+		   (struct value[]) { text_value(xml_text(taking->arena, card, NULL)),
+				      text_value(photo_hash(taking->arena, card)) });
+	return true;
+}
+
+static const struct form forms[] = {
+	{ NS_VCARD, "vCard", false, card_show, card_take },
+	{ 0 },
+};
+
 static const struct keep keeps[] = {
-	{ "the account's card", &card_get, &card_erase },
+	{ .what = "the account's card", .rows = &card_get, .erase = &card_erase, .forms = forms },
 	{ 0 },
 };
 
@@ -213,7 +242,7 @@ MODULE = {
 	.features = NAMES(NS_VCARD),
 	.account_features = NAMES(NS_VCARD),
 	.options = options,
-	.statements = STATEMENTS(&card_get, &photo_get, &card_put, &card_erase),
+	.statements = STATEMENTS(&card_get, &photo_get, &card_put, &card_erase, &card_bring),
 	.migrates = true,
 	.keeps = keeps,
 	.iqs = iqs,

@@ -10,6 +10,7 @@
  *   change_at_home		is it there, is the name free?  ask the store
  *   change_found		decide; write what changes in one batch
  *   change_stored		the store has it: sessions and contacts hear of it
+ *   change_forget		not even the name is to be kept
  *   change_end			answer where it was asked
  */
 #include "core/credentials.h"
@@ -31,6 +32,7 @@
 #define HASHERS            2
 #define HASHES_WAITING_MAX 1000
 #define SALT_BYTES         16
+#define ERASING_SECONDS    86400 /* nobody takes a name that is being forgotten */
 
 /* Shared by all shards, never changed between open and close. */
 static struct helper_pool *hashers;
@@ -74,15 +76,16 @@ static const struct statement credentials_write = {
 	.sqlite = "REPLACE INTO credentials (owner, hash, iterations, salt, stored_key,"
 		  " server_key) VALUES (?, ?, ?, ?, ?, ?)",
 };
-static const struct statement credentials_erase = {
-	.name = "account.erase-credentials",
+static const struct statement account_forget = {
+	.name = "account.forget",
 	.in = "t",
-	.sqlite = "DELETE FROM credentials WHERE owner = ?",
+	.sqlite = "DELETE FROM accounts WHERE owner = ?",
 };
-static const struct statement roster_erase = {
-	.name = "roster.erase",
-	.in = "t",
-	.sqlite = "DELETE FROM roster WHERE owner = ?",
+static const struct statement roster_age = {
+	.name = "roster.age",
+	.in = "iit",
+	.sqlite = "UPDATE accounts SET roster_version = CASE WHEN roster_version < ? THEN ?"
+		  " ELSE roster_version + 1 END WHERE owner = ?",
 };
 static const struct statement secret_read = {
 	.name = "secret.read",
@@ -125,8 +128,8 @@ const struct statement *const credentials_statements[] = {
 	&account_disable,
 	&account_reserve,
 	&credentials_write,
-	&credentials_erase,
-	&roster_erase,
+	&account_forget,
+	&roster_age,
 	&secret_read,
 	&secret_write,
 	&account_list_statement,
@@ -267,8 +270,8 @@ password_check(const struct credentials *credentials, const char *password, pass
 
 	/* SHA-256 is the cheapest of those that are there (measured: a quarter of SHA-512). */
 	check->keys = credentials->keys[SCRAM_SHA256];
-	if (check->keys.iterations == 0)
-		check->keys = credentials->keys[SCRAM_SHA1];
+	for (int hash = 0; check->keys.iterations == 0 && hash < SCRAM_HASHES; hash++)
+		check->keys = credentials->keys[hash]; /* an import need not bring them all */
 	check->password = copy_text(password);
 	check->fn = fn;
 	check->ctx = ctx;
@@ -281,7 +284,13 @@ password_check(const struct credentials *credentials, const char *password, pass
 
 /* --- changing --- */
 
-enum change_kind { CHANGE_MAKE, CHANGE_PASSWORD, CHANGE_ENABLED, CHANGE_ERASE };
+enum change_kind {
+	CHANGE_MAKE,
+	CHANGE_PASSWORD,
+	CHANGE_ENABLED,
+	CHANGE_ERASE,
+	CHANGE_TAKEN, /* an import is over */
+};
 
 struct change {
 	struct job job;
@@ -294,6 +303,7 @@ struct change {
 	char *password;
 	struct credentials credentials;
 	bool enabled;
+	bool imports; /* CHANGE_MAKE: disabled until all is there; a reserved name is free */
 	int64_t reserve_ms;
 	struct account *account; /* in memory, to be ended; NULL */
 	bool frozen;             /* it is */
@@ -312,6 +322,8 @@ static void change_account_ready(void *ctx, struct account *account);
 static void change_disabled(void *ctx, struct account *account);
 static void change_write(struct change *change);
 static void change_stored(void *ctx, enum stored result);
+static void change_forget(struct change *change, struct domain *domain);
+static void change_forgotten(void *ctx, enum stored result);
 static void change_end(struct change *change);
 static void change_answer(void *arg);
 static void change_close(void *arg);
@@ -412,7 +424,7 @@ change_found(void *ctx, enum stored result, const struct rows *rows)
 	else if (change->kind == CHANGE_MAKE && there)
 		err_fail(&change->err, ERR_EXISTS, "the account \"%s\" exists already",
 			 change->who->bare);
-	else if (change->kind == CHANGE_MAKE && reserved > now_seconds())
+	else if (change->kind == CHANGE_MAKE && !change->imports && reserved > now_seconds())
 		err_fail(&change->err, ERR_REFUSED,
 			 "the name \"%s\" was erased not long ago and is reserved",
 			 change->who->bare);
@@ -473,28 +485,22 @@ write_credentials(struct change *change, struct batch *batch)
 static void
 write_module_erasure(const struct jid *who, struct domain *domain, struct batch *batch)
 {
-	struct value owner = text_value(who->bare);
-	const struct module *module = NULL;
-
-	while ((module = loader_next(module)) != NULL)
-		for (const struct keep *keep = module->keeps; keep != NULL && keep->what != NULL;
-		     keep++)
-			if (keep->erase != NULL)
-				batch_add(batch, keep->erase, &owner);
+	kept_erase(batch, who->bare, KEPT_BY_MODULES);
 	FACTS(domain, account_erasing, who, batch);
 }
 
 static void
 write_erasure(struct change *change, struct domain *domain, struct batch *batch)
 {
-	struct value owner = text_value(change->who->bare);
+	int64_t reserved = change->reserve_ms / 1000;
 
+	kept_erase(batch, change->who->bare, KEPT_BY_CORE);
 	write_module_erasure(change->who, domain, batch);
-	batch_add(batch, &credentials_erase, &owner);
-	batch_add(batch, &roster_erase, &owner);
+	if (change->reserve_ms == ERASE_THE_NAME)
+		reserved = ERASING_SECONDS;
 	batch_add(batch, &account_reserve,
-		  (struct value[]) { INTEGER_VALUE(now_seconds() + change->reserve_ms / 1000 + 1),
-				     owner });
+		  (struct value[]) { INTEGER_VALUE(now_seconds() + reserved + 1),
+				     text_value(change->who->bare) });
 }
 
 static void
@@ -509,7 +515,11 @@ change_write(struct change *change)
 		batch_add(batch, &account_insert,
 			  (struct value[]) { owner, text_value(domain->name),
 					     INTEGER_VALUE(now_seconds()) });
-		write_credentials(change, batch);
+		if (change->password != NULL)
+			write_credentials(change, batch);
+		if (change->imports)
+			batch_add(batch, &account_disable,
+				  (struct value[]) { INTEGER_VALUE(1), owner });
 		FACTS(domain, account_making, change->who, batch);
 		break;
 	case CHANGE_PASSWORD:
@@ -521,6 +531,15 @@ change_write(struct change *change)
 		break;
 	case CHANGE_ERASE:
 		write_erasure(change, domain, batch);
+		break;
+	case CHANGE_TAKEN:
+		batch_add(batch, &roster_age,
+			  (struct value[]) { INTEGER_VALUE(now_unix_ms()),
+					     INTEGER_VALUE(now_unix_ms()), owner });
+		if (change->imports)
+			batch_add(batch, &account_disable,
+				  (struct value[]) { INTEGER_VALUE(change->enabled ? 0 : 1),
+						     owner });
 		break;
 	}
 	batch_commit(batch, change_stored, change);
@@ -540,6 +559,8 @@ change_stored(void *ctx, enum stored result)
 		/* If it is just being loaded, it may be from what was before. */
 		account_get(domain, change->who, &change->want, change_disabled, change);
 		return;
+	} else if (change->kind == CHANGE_TAKEN && account_find(change->who) != NULL) {
+		account_reload(account_find(change->who));
 	} else if (change->kind == CHANGE_ERASE && change->account != NULL &&
 		   change->account->roster != NULL) {
 		/* XEP-0077 §3.2: whoever knew it learns that it is gone. */
@@ -552,6 +573,37 @@ change_stored(void *ctx, enum stored result)
 	}
 	if (change->frozen)
 		account_freeze(change->account, false);
+	if (change->kind == CHANGE_ERASE && change->reserve_ms == ERASE_THE_NAME &&
+	    result == STORE_OK && domain != NULL)
+		change_forget(change, domain);
+	else
+		change_end(change);
+}
+
+/* Its sessions end first, and what they leave behind goes with the name. */
+static void
+change_forget(struct change *change, struct domain *domain)
+{
+	struct batch *batch = batch_new(domain->store, change->who->bare);
+	struct value owner = text_value(change->who->bare);
+
+	if (change->account != NULL) {
+		account_end(change->account, STREAM_NOT_AUTHORIZED, "this account was removed");
+		account_drop(change->account);
+		change->account = NULL;
+	}
+	write_module_erasure(change->who, domain, batch);
+	batch_add(batch, &account_forget, &owner);
+	batch_commit(batch, change_forgotten, change);
+}
+
+static void
+change_forgotten(void *ctx, enum stored result)
+{
+	struct change *change = ctx;
+
+	if (result != STORE_OK)
+		err_fail(&change->err, ERR_DOWN, "it cannot be stored now");
 	change_end(change);
 }
 
@@ -642,5 +694,26 @@ account_erase(struct domain *domain, const struct jid *who, int64_t reserve_ms,
 	struct change *change = change_new(domain, who, CHANGE_ERASE, fn, ctx);
 
 	change->reserve_ms = reserve_ms;
+	change_start(change, NULL);
+}
+
+void
+account_import(struct domain *domain, const struct jid *who, const char *password,
+	       account_changed_fn *fn, void *ctx)
+{
+	struct change *change = change_new(domain, who, CHANGE_MAKE, fn, ctx);
+
+	change->imports = true;
+	change_start(change, password);
+}
+
+void
+account_imported(struct domain *domain, const struct jid *who, bool made, bool enabled,
+		 account_changed_fn *fn, void *ctx)
+{
+	struct change *change = change_new(domain, who, CHANGE_TAKEN, fn, ctx);
+
+	change->imports = made;
+	change->enabled = enabled;
 	change_start(change, NULL);
 }

@@ -40,9 +40,19 @@ PUBLIC void account_set_password(struct domain *domain, const struct jid *who, c
 PUBLIC void account_set_enabled(struct domain *domain, const struct jid *who, bool enabled,
 				account_changed_fn *fn, void *ctx);
 /* Contacts hear unsubscribe and unsubscribed, sessions end, everything modules keep of it
- * goes, and the name stays reserved for `reserve_ms`. */
+ * goes, and the name stays reserved for `reserve_ms`.  ERASE_THE_NAME: it goes, too. */
+#define ERASE_THE_NAME INT64_MIN
 PUBLIC void account_erase(struct domain *domain, const struct jid *who, int64_t reserve_ms,
 			  account_changed_fn *fn, void *ctx);
+
+/* An import begins: the account is made, with a password or (NULL) without, and nobody can log
+ * in to it before it ends.  A reserved name is no obstacle.  ERR_EXISTS: it is there. */
+void account_import(struct domain *domain, const struct jid *who, const char *password,
+		    account_changed_fn *fn, void *ctx);
+/* And ends: what is in memory is loaded anew; an account that it `made` is opened, if it is
+ * `enabled`. */
+void account_imported(struct domain *domain, const struct jid *who, bool made, bool enabled,
+		      account_changed_fn *fn, void *ctx);
 
 extern const struct statement account_list_statement; /* domain, after, LIMIT -> see .c */
 extern const struct statement account_show_statement;

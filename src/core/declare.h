@@ -14,6 +14,7 @@
 #include "core/hook.h"
 #include "core/host.h"
 #include "core/iq.h"
+#include "core/keep.h"
 #include "core/keeper.h"
 #include "store/store.h"
 
@@ -34,15 +35,6 @@ struct element_rule {
  * <iq/> too, which core does not see then. */
 enum { ELEMENT_ADMITTED = 1, ELEMENT_BOUND = 2, ELEMENT_SECURED = 4 };
 
-/* What a module keeps of a user: for export, erase, and the manual. */
-struct keep {
-	const char *what; /* "messages received while offline" */
-	/* A query by owner ("t" in): its rows are what is exported. */
-	const struct statement *rows;
-	/* A write by owner: deletes all of it. */
-	const struct statement *erase;
-};
-
 struct metric {
 	const char *name, *help;
 	size_t offset; /* of a uint64_t counter in self */
@@ -58,7 +50,7 @@ struct module {
 	const struct option *options;
 	const struct statement *const *statements; /* all it uses */
 	bool migrates;                             /* has schemas/DRIVER/NAME-NNN-words.sql */
-	const struct keep *keeps;
+	const struct keep *keeps;                  /* what it keeps of a user (core/keep.h) */
 	const struct iq_rule *iqs;
 	const struct hook *hooks;
 	const struct element_rule *elements;

@@ -88,6 +88,7 @@ extern const struct statement *const account_statements[];
 extern const struct statement *const credentials_statements[];
 extern const struct statement *const id_statements[];
 extern const struct statement *const roster_statements[];
+extern const struct statement *const core_keep_statements[];
 
 /* --- loader.c --- */
 extern const struct option domain_options[];

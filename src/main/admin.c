@@ -189,7 +189,7 @@ admin_understand(struct call *call, const char *line, size_t length, struct text
 		text_add(because, "\"arguments\" is an object");
 	} else if ((call->command = command_find(noun, verb)) == NULL) {
 		commands_explain_unknown(because, noun, verb);
-	} else if ((call->command->flags & COMMAND_LOCAL) != 0) {
+	} else if ((call->command->flags & (COMMAND_LOCAL | COMMAND_TALKS)) != 0) {
 		text_addf(because, "\"%s\" is a command of the tool, not of the server", noun);
 	} else if ((call->command->flags & COMMAND_ALONE) != 0) {
 		text_addf(because, "\"%s %s\" is for when no server runs", noun, verb);
@@ -219,8 +219,13 @@ request_read(struct client *client, const char *line, size_t length)
 		free(call);
 		return;
 	}
-	log_info(&admin.log, "command %s%s%s", call->command->noun, call->command->verb ? " " : "",
-		 call->command->verb ? call->command->verb : "");
+	/* What the tool asks for in pieces is one command to its user. */
+	if ((call->command->flags & COMMAND_HIDDEN) != 0)
+		log_debug(&admin.log, "command %s %s", call->command->noun, call->command->verb);
+	else
+		log_info(&admin.log, "command %s%s%s", call->command->noun,
+			 call->command->verb ? " " : "",
+			 call->command->verb ? call->command->verb : "");
 	client->busy = true;
 	command_run(call);
 }

@@ -100,6 +100,5 @@ ask(int fd, const struct command *command, const json_t *arguments, struct err *
 	}
 	free(said);
 	text_clear(&line);
-	close(fd);
 	return answer;
 }

@@ -17,6 +17,7 @@ enum {                          /* beside enum command_flags */
        COMMAND_BARE = 0x4000,   /* offline it wants the store as it is, without domains */
        COMMAND_MANY = 0x1000,   /* --name may be said several times: words joined by spaces */
        COMMAND_PROVES = 0x2000, /* its password is compared, not set: asked for once */
+       COMMAND_TALKS = 0x8000,  /* runs in the tool, which asks the server for pieces (talk.h) */
 };
 
 extern const struct command server_commands[];

@@ -8,8 +8,10 @@
 #include "core/account.h"
 #include "core/credentials.h"
 #include "core/domain.h"
+#include "core/keep.h"
 #include "core/session.h"
 #include "main/census.h"
+#include "main/commands_kept.h"
 #include "main/server.h"
 #include "main/sessions.h"
 
@@ -104,19 +106,52 @@ run_passwd(struct call *call)
 				     account_changed, asked);
 }
 
+/* Nothing is left, and that is looked at, not believed. */
+static void
+remove_looked(void *ctx, const struct kept_page *page, const struct err *err)
+{
+	struct asked *asked = ctx;
+
+	if (err != NULL)
+		account_changed(asked, err);
+	else if (page->rows > 0 || page->next != NULL)
+		asked_fail(asked, ERR_SYSTEM, "something is still kept of it: see the export");
+	else
+		account_changed(asked, NULL);
+}
+
+static void
+erased(void *ctx, const struct err *err)
+{
+	struct asked *asked = ctx;
+
+	if (err != NULL)
+		account_changed(asked, err);
+	else
+		kept_read(asked->domain, asked->who->bare, NULL, remove_looked, asked);
+}
+
 static void
 run_remove(struct call *call)
 {
 	int64_t days = call_number(call, "reserve", RESERVE_DAYS);
+	bool erases = call_flag(call, "erase");
 	struct asked *asked;
+
+	if (erases && json_object_get(call->arguments, "reserve") != NULL) {
+		call_fail(call, ERR_SYNTAX, "with --erase nothing is kept, so nothing is reserved");
+		return;
+	}
 
 	if (days < 0 || days > 36500) {
 		call_fail(call, ERR_LIMIT, "--reserve: %" PRId64 " is not between 0 and 36500 days",
 			  days);
 		return;
 	}
-	asked = asked_new(call, "removed");
-	if (asked != NULL)
+	asked = asked_new(call, erases ? "removed, and nothing is kept of it" : "removed");
+	if (asked != NULL && erases)
+		account_erase(asked->domain, asked->who, ERASE_THE_NAME, erased, asked);
+	else if (asked != NULL)
 		/* A reservation lasts to the end of its last second; none must be over already. */
 		account_erase(asked->domain, asked->who, days > 0 ? days * DAY_MS : -1000,
 			      account_changed, asked);
@@ -460,6 +495,44 @@ static const struct argument remove_arguments[] = {
 	{ .kind = ARGUMENT_NUMBER,
 	  .name = "--reserve",
 	  .help = "days for which nobody can take the name again; 30 unless given" },
+	{ .kind = ARGUMENT_FLAG,
+	  .name = "--erase",
+	  .help = "not even the name is kept, and anybody can take it at once" },
+	{ 0 },
+};
+
+static const struct argument export_arguments[] = {
+	THE_JID(NULL, "the account"),
+	{ .kind = ARGUMENT_FILE,
+	  .name = "--file",
+	  .help = "the file to write, which must not be there; standard output unless given" },
+	{ 0 },
+};
+
+static const struct argument import_arguments[] = {
+	{ .kind = ARGUMENT_FILE,
+	  .name = "file",
+	  .help = "a document of XEP-0227; \"-\" is standard input" },
+	{ .kind = ARGUMENT_FLAG,
+	  .name = "--merge",
+	  .help = "accounts that are there get what they have not; their passwords stay" },
+	{ 0 },
+};
+
+static const struct argument page_arguments[] = {
+	THE_JID(NULL, "the account"),
+	{ .kind = ARGUMENT_TEXT, .name = "--after", .help = "where the page before ended" },
+	{ 0 },
+};
+
+static const struct argument take_arguments[] = {
+	THE_JID(NULL, "the account"),
+	{ .kind = ARGUMENT_TEXT, .name = "data", .help = "a <user/> with some of its children" },
+	{ .kind = ARGUMENT_FLAG, .name = "--first", .help = "the first piece of the user" },
+	{ .kind = ARGUMENT_FLAG, .name = "--last", .help = "the last piece of the user" },
+	{ .kind = ARGUMENT_FLAG, .name = "--merge", .help = "the account may be there" },
+	{ .kind = ARGUMENT_FLAG, .name = "--made", .help = "what the first piece answered" },
+	{ .kind = ARGUMENT_FLAG, .name = "--disabled", .help = "the account stays disabled" },
 	{ 0 },
 };
 
@@ -526,6 +599,48 @@ const struct command account_commands[] = {
 		.arguments = remove_arguments,
 		.node = NS_ADMIN "delete-user",
 		.flags = COMMAND_ADHOC | COMMAND_OFFLINE | COMMAND_DANGEROUS,
+	},
+	{
+		.noun = "account",
+		.verb = "export",
+		.about = "write all that is kept of an account into a file",
+		.help = "The file is XML as XEP-0227 has it, which other servers can read; what "
+			"has "
+			"no place there is in a namespace of ours.  It is written a page at a "
+			"time, "
+			"however long the archive is, and nobody but who asked for it may read it: "
+			"there are keys in it.",
+		.example = "stentorctl account export juliet@capulet.example --file juliet.xml",
+		.arguments = export_arguments,
+		.flags = COMMAND_OFFLINE | COMMAND_TALKS,
+	},
+	{
+		.noun = "account",
+		.verb = "import",
+		.about = "make the accounts that a file holds",
+		.help = "The file is XML as XEP-0227 has it: of `account export`, of Prosody, "
+			"ejabberd and others, with one account or many.  Nobody can log in to an "
+			"account before all of it is there.  What is not understood is said, and "
+			"left out.",
+		.example = "stentorctl account import juliet.xml",
+		.arguments = import_arguments,
+		.flags = COMMAND_OFFLINE | COMMAND_TALKS,
+	},
+	{
+		.noun = "account",
+		.verb = "page",
+		.run = run_page,
+		.about = "a page of an export, for `account export`",
+		.arguments = page_arguments,
+		.flags = COMMAND_OFFLINE | COMMAND_HIDDEN,
+	},
+	{
+		.noun = "account",
+		.verb = "take",
+		.run = run_take,
+		.about = "a piece of an import, for `account import`",
+		.arguments = take_arguments,
+		.flags = COMMAND_OFFLINE | COMMAND_HIDDEN,
 	},
 	{
 		.noun = "account",

@@ -3,8 +3,9 @@
  * In the order it happens:
  *
  *   offline_run	the configuration is read, the store opened
- *   offline_shard	the loop runs: domains start; the command runs
- *   offline_answered	the answer is there
+ *   offline_shard	the loop runs: domains start
+ *   offline_ask	the command runs
+ *   offline_answered	the answer is there; there may be another question
  *   offline_look	what the command set in motion (a contact that must be told, say) comes to
  *			rest; then domains stop and the loop ends
  */
@@ -30,10 +31,8 @@
 #include <sys/stat.h>
 
 struct offline {
-	const struct command *command;
-	const json_t *arguments;
+	struct talk *talk;
 	struct call call;
-	json_t *answer;
 	struct post post;
 	struct timer timer;
 	unsigned quiet, looks;
@@ -42,12 +41,6 @@ struct offline {
 #define LOOK_MS     50
 #define QUIET_LOOKS 2
 #define LOOKS_MAX   200
-
-static json_t *
-refusal(const char *kind, const char *text)
-{
-	return json_pack("{s:b, s:s, s:s}", "ok", 0, "kind", kind, "error", text);
-}
 
 static bool
 is_at_rest(void)
@@ -78,15 +71,42 @@ offline_look(void *arg)
 	shards_stop();
 }
 
+static void offline_ask(void *arg);
+
 static void
 offline_answered(struct call *call, json_t *result, const struct err *err)
 {
 	struct offline *offline = call->ctx;
+	struct talk *talk = offline->talk;
 
-	offline->answer = err ? refusal(admin_kind(err->kind), err->text) : admin_answer(result);
+	talk->heard(talk,
+		    err ? talk_refusal(admin_kind(err->kind), err->text) : admin_answer(result));
 	/* Nobody in memory: nothing was set in motion. */
 	if (account_count() == 0)
 		offline->quiet = QUIET_LOOKS;
+	shard_post(shard_here(), &offline->post, talk->command != NULL ? offline_ask : offline_look,
+		   offline);
+}
+
+static void
+offline_ask(void *arg)
+{
+	struct offline *offline = arg;
+	struct talk *talk = offline->talk;
+	struct call *call = &offline->call;
+	struct err err;
+
+	*call = (struct call) {
+		.command = talk->command,
+		.answered = offline_answered,
+		.ctx = offline,
+	};
+	if (call_read(call, talk->arguments, &err)) {
+		command_run(call);
+		return;
+	}
+	json_decref(call->arguments);
+	talk->heard(talk, talk_refusal("usage", err.text));
 	shard_post(shard_here(), &offline->post, offline_look, offline);
 }
 
@@ -94,33 +114,24 @@ static void
 offline_shard(void *arg)
 {
 	struct offline *offline = arg;
-	struct call *call = &offline->call;
 	struct err err;
 
-	call->command = offline->command;
-	call->answered = offline_answered;
-	call->ctx = offline;
-	if (!call_read(call, offline->arguments, &err)) {
-		offline->answer = refusal("usage", err.text);
-		json_decref(call->arguments);
-		shards_stop();
-		return;
-	}
-	if ((offline->command->flags & (COMMAND_SHUT | COMMAND_BARE)) == 0 &&
+	if ((offline->talk->command->flags & (COMMAND_SHUT | COMMAND_BARE)) == 0 &&
 	    !domains_apply(server.conf, server.store, &err))
 		log_warn(&log_root, "%s", err.text);
-	command_run(call);
+	offline_ask(offline);
 }
 
-static json_t *
-run_on_shard(const struct command *command, const json_t *arguments)
+static void
+run_on_shard(struct talk *talk)
 {
-	struct offline offline = { .command = command, .arguments = arguments };
+	struct offline offline = { .talk = talk };
 
 	server.desk = helper_pool_new("desk", DESK_THREADS, 0);
 	shards_run(offline_shard, &offline);
 	helper_pool_free(&server.desk);
-	return offline.answer ? offline.answer : refusal("failed", "the command gave no answer");
+	if (talk->command != NULL)
+		talk_over(talk, talk_refusal("failed", "the command gave no answer"));
 }
 
 /* A store without migrating it: for looking at it as it is. */
@@ -139,11 +150,11 @@ store_as_it_is(const struct conf *conf, struct text *faults)
 	return store;
 }
 
-json_t *
-offline_run(const char *conf_path, int lock, const struct command *command, const json_t *arguments)
+void
+offline_run(const char *conf_path, int lock, struct talk *talk)
 {
-	bool bare = (command->flags & COMMAND_BARE) != 0,
-	     shut = (command->flags & COMMAND_SHUT) != 0;
+	bool bare = (talk->command->flags & COMMAND_BARE) != 0,
+	     shut = (talk->command->flags & COMMAND_SHUT) != 0;
 	struct text faults = { 0 };
 	json_t *answer;
 	struct err err;
@@ -155,13 +166,14 @@ offline_run(const char *conf_path, int lock, const struct command *command, cons
 	server.conf_path = copy_text(conf_path);
 	server.conf = settings_read(conf_path, &faults);
 	if (server.conf == NULL) {
-		answer = refusal("syntax", "the configuration has faults");
+		answer = talk_refusal("syntax", "the configuration has faults");
 		json_object_set_new(answer, "faults", json_lines(faults.bytes));
+		talk_over(talk, answer);
 		goto end;
 	}
 	server.data = settings_data(server.conf);
 	if (!user_become(settings_server(server.conf)->user, lock, &err)) {
-		answer = refusal(admin_kind(err.kind), err.text);
+		talk_over(talk, talk_refusal(admin_kind(err.kind), err.text));
 		conf_drop(server.conf);
 		goto end;
 	}
@@ -174,9 +186,9 @@ offline_run(const char *conf_path, int lock, const struct command *command, cons
 		text_addf(&faults, "%s\n", err.text);
 	if (faults.length > 0) {
 		faults.bytes[strcspn(faults.bytes, "\n")] = '\0';
-		answer = refusal("down", faults.bytes);
+		talk_over(talk, talk_refusal("down", faults.bytes));
 	} else {
-		answer = run_on_shard(command, arguments);
+		run_on_shard(talk);
 	}
 	if (!bare && !shut) {
 		credentials_close();
@@ -191,5 +203,4 @@ end:
 	free(server.conf_path);
 	free(server.data);
 	lock_give_back(&server.lock);
-	return answer;
 }

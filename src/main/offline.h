@@ -2,7 +2,7 @@
 /*
  * Commands that also work while no server runs: the tool holds the data folder's lock,
  * opens the store and one shard with the domains and their modules, runs the very same
- * command there, and stops.
+ * commands there, and stops.
  */
 #pragma once
 
@@ -11,7 +11,7 @@
 #include "base/err.h"
 #include "base/text.h"
 #include "core/command.h"
+#include "main/talk.h"
 
-/* With the lock held, which becomes its own.  An answer as the socket gives it. */
-json_t *offline_run(const char *conf_path, int lock, const struct command *command,
-		    const json_t *arguments);
+/* With the lock held, which becomes its own: answers what `talk` asks until it is over. */
+void offline_run(const char *conf_path, int lock, struct talk *talk);

@@ -118,7 +118,7 @@ static const struct option storage_options[] = {
 static const struct option admin_options[] = {
 	OPTION_NUMBER(struct admin_settings, clients_max, 32, 1, 1024,
 		      "tools that may be connected to the admin socket at once"),
-	OPTION_SIZE(struct admin_settings, request_max, 65536, 4096, 1024 * 1024,
+	OPTION_SIZE(struct admin_settings, request_max, 1024 * 1024, 65536, 64 * 1024 * 1024,
 		    "the longest request an admin may send"),
 	{ 0 }
 };

@@ -23,6 +23,7 @@
 #include "main/settings.h"
 #include "main/show.h"
 #include "main/startup.h"
+#include "main/talk.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -208,7 +209,9 @@ tell(struct asked *asked, json_t *answer)
 	}
 	if (asked->generate && json_is_object(result)) /* shown this once */
 		json_object_set_new(result, "password", json_string(password));
-	if (asked->json) {
+	if (json_is_null(result)) {
+		; /* it was written already */
+	} else if (asked->json) {
 		print_json(result);
 	} else {
 		show_result(&shown, result);
@@ -298,15 +301,58 @@ wait_for_end(const char *data)
 	return FAILED_;
 }
 
+/* Most commands ask one question. */
+static void
+one_heard(struct talk *talk, json_t *answer)
+{
+	talk_over(talk, answer);
+}
+
+static void
+one_end(struct talk *talk)
+{
+	json_decref(talk->arguments);
+	free(talk);
+}
+
+static struct talk *
+one_question(const struct asked *asked)
+{
+	struct talk *talk = zalloc(sizeof *talk);
+
+	talk->heard = one_heard;
+	talk->end = one_end;
+	talk->command = asked->command;
+	talk->arguments = json_incref(asked->arguments);
+	return talk;
+}
+
+static void
+talk_online(struct talk *talk, int fd)
+{
+	struct err err;
+
+	while (talk->command != NULL) {
+		json_t *answer = ask(fd, talk->command, talk->arguments, &err);
+
+		if (answer != NULL) {
+			talk->heard(talk, answer);
+			continue;
+		}
+		complain(err.text);
+		talk_over(talk, NULL);
+	}
+	close(fd);
+}
+
 static enum exit_code
-reach(struct asked *asked, const char *conf_path)
+reach(struct asked *asked, const char *conf_path, struct talk *talk)
 {
 	const struct command *command = asked->command;
 	bool offline = (command->flags & COMMAND_OFFLINE) != 0;
 	char *data = data_find(conf_path);
 	enum exit_code code = FAILED_;
 	enum reached reached = NOBODY_THERE;
-	json_t *answer = NULL;
 	struct err err = { 0 };
 	int fd = -1, lock = -1;
 
@@ -328,9 +374,7 @@ reach(struct asked *asked, const char *conf_path)
 		close(fd);
 		complain("the server runs: stop it first, with  stentorctl stop");
 	} else if (reached == REACHED) {
-		answer = ask(fd, command, asked->arguments, &err);
-		if (answer == NULL)
-			complain(err.text);
+		talk_online(talk, fd);
 	} else if (reached == UNREACHABLE) {
 		complain(err.text);
 	} else if (!offline) {
@@ -339,15 +383,38 @@ reach(struct asked *asked, const char *conf_path)
 		if (lock < 0 && access(data, F_OK) != 0)
 			lock = lock_take(data, NULL, &err); /* makes the folder */
 		if (lock >= 0)
-			answer = offline_run(conf_path, lock, command, asked->arguments);
+			offline_run(conf_path, lock, talk);
 		else
 			complain(err.text);
 	}
-	if (answer != NULL)
-		code = tell(asked, answer);
+	if (talk->result != NULL)
+		code = tell(asked, talk->result);
+	talk->result = NULL;
 	if (code == WELL && reached == REACHED && text_is(command->noun, "stop"))
 		code = wait_for_end(data);
 	free(data);
+	return code;
+}
+
+static enum exit_code
+talk_with(struct asked *asked, const char *conf_path)
+{
+	bool talks = (asked->command->flags & COMMAND_TALKS) != 0;
+	enum exit_code code;
+	struct talk *talk;
+	struct err err;
+
+	talk = talks ? talk_start(asked, conf_path, &err) : one_question(asked);
+	if (talk == NULL) {
+		complain(err.text);
+		return FAILED_;
+	}
+	if (talk->command != NULL) {
+		code = reach(asked, conf_path, talk);
+	} else { /* there was nothing to ask */
+		code = tell(asked, talk->result);
+	}
+	talk->end(talk);
 	return code;
 }
 
@@ -387,7 +454,7 @@ obey(struct asked *asked)
 		local_conf = conf_path;
 		code = tell(asked, local_run(asked->command, asked->arguments));
 	} else if (code == WELL) {
-		code = reach(asked, conf_path);
+		code = talk_with(asked, conf_path);
 	}
 	free(conf_path);
 	return code;

@@ -66,6 +66,15 @@
 #define NS_OLD_BOOKMARKS    "storage:bookmarks"                      /* XEP-0048 */
 #define NS_UPLOAD           "urn:xmpp:http:upload:0"                 /* XEP-0363 */
 
+/* Taken along from server to server */
+#define NS_PIE       "urn:xmpp:pie:0"                                  /* XEP-0227 */
+#define NS_PIE_OLD   "http://www.xmpp.org/extensions/xep-0227.html#ns" /* and as it was first */
+#define NS_PIE_SCRAM "urn:xmpp:pie:0#scram"                            /* XEP-0227 */
+#define NS_PIE_MAM   "urn:xmpp:pie:0#mam"                              /* XEP-0227 */
+#define NS_PRIVACY   "jabber:iq:privacy"                               /* XEP-0016 */
+#define NS_XINCLUDE  "http://www.w3.org/2001/XInclude"
+#define NS_EXPORT    "urn:stentor:export:0" /* what XEP-0227 has no place for */
+
 /* What is written on messages */
 #define NS_DELAY         "urn:xmpp:delay"                        /* XEP-0203 */
 #define NS_HINTS         "urn:xmpp:hints"                        /* XEP-0334 */

@@ -111,6 +111,7 @@ each_statement(each_fn *fn)
 	assert_true(each_of(credentials_statements, fn) > 0);
 	assert_true(each_of(id_statements, fn) > 0);
 	assert_true(each_of(roster_statements, fn) > 0);
+	assert_true(each_of(core_keep_statements, fn) > 0);
 	for (const struct module *module = NULL; (module = loader_next(module)) != NULL;)
 		of_modules += each_of(module->statements, fn);
 	assert_true(of_modules > 0);
