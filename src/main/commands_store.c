@@ -18,6 +18,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <unistd.h>
 
 /* Work at the desk for one call. */
 struct errand {
@@ -147,6 +148,26 @@ run_migrate(struct call *call)
 
 /* --- backup, restore, check --- */
 
+/* The copy is written by whoever has the store open, which may not write everywhere. */
+static bool
+may_write_beside(const char *file, struct err *err)
+{
+	const char *slash = strrchr(file, '/');
+	char *folder = slash > file ? copy_bytes(file, (size_t)(slash - file)) : copy_text("/");
+	bool good = access(folder, W_OK | X_OK) == 0;
+
+	if (!good && server.offline)
+		err_fail(err, ERR_SYSTEM, "could not write into \"%s\": %s", folder,
+			 strerror(errno));
+	else if (!good)
+		err_fail(err, ERR_SYSTEM,
+			 "the server could not write into \"%s\": %s; say a file where it may, for "
+			 "instance in \"%s\"",
+			 folder, strerror(errno), server.data);
+	free(folder);
+	return good;
+}
+
 static bool
 work_backup(struct errand *errand, struct err *err)
 {
@@ -156,6 +177,8 @@ work_backup(struct errand *errand, struct err *err)
 	if (lstat(errand->file, &about) == 0)
 		return err_fail(err, ERR_EXISTS, "\"%s\" is there already; say another name",
 				errand->file);
+	if (!may_write_beside(errand->file, err))
+		return false;
 	if (!store_backup(server.store, errand->file, err))
 		return false;
 	if (stat(errand->file, &about) != 0)
@@ -251,8 +274,11 @@ const struct command store_commands[] = {
 		.verb = "backup",
 		.run = run_backup,
 		.about = "copy the whole store into a file while it is in use",
-		.help = "The copy is opened and checked before it is called a backup.",
-		.example = "stentorctl store backup /var/backups/stentor.sqlite",
+		.help = "The copy is opened and checked before it is called a backup.  It is "
+			"written "
+			"by the server, if one runs, and so in a folder that the server may write: "
+			"the data folder, or /var/lib/stentor with the unit for systemd.",
+		.example = "stentorctl store backup /var/lib/stentor/monday.sqlite",
 		.arguments = backup_arguments,
 		.flags = COMMAND_OFFLINE | COMMAND_BARE,
 	},
@@ -262,7 +288,7 @@ const struct command store_commands[] = {
 		.run = run_restore,
 		.about = "put a backup in the place of the store",
 		.help = "The server must not run.  What the store held is replaced.",
-		.example = "stentorctl store restore /var/backups/stentor.sqlite",
+		.example = "stentorctl store restore /var/lib/stentor/monday.sqlite",
 		.arguments = restore_arguments,
 		.flags = COMMAND_OFFLINE | COMMAND_ALONE | COMMAND_SHUT | COMMAND_DANGEROUS,
 	},

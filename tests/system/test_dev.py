@@ -1,6 +1,6 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: MIT
-"""./dev run, as somebody who is new here sees it."""
+"""./dev run and ./configure, as somebody who is new here sees them."""
 
 import os
 import re
@@ -106,6 +106,52 @@ class DevRun(SystemTest):
         done = subprocess.run([ROOT + "/dev", "run"], capture_output=True, text=True,
                               timeout=120, env=self.environment())
         self.assertSays(done, 1, "holds no instance")
+
+
+class Configure(SystemTest):
+    def setUp(self):
+        self.build = os.path.join(TMP, "classic")
+        os.mkdir(self.build)
+        self.addCleanup(shutil.rmtree, self.build, True)
+
+    def do(self, *words):
+        done = subprocess.run(words, cwd=self.build, capture_output=True, text=True, timeout=300)
+        self.assertEqual(done.returncode, 0, done.stdout + done.stderr)
+        return done.stdout
+
+    def test_the_unit_goes_where_units_go(self):
+        """As README says it: the folder left out."""
+        self.do(ROOT + "/configure", "--prefix=/usr/local", "--sysconfdir=/etc",
+                "--with-systemdsystemunitdir")
+        with open(self.build + "/Makefile") as f:
+            folder = re.search(r"^systemdsystemunitdir = (.*)$", f.read(), re.M).group(1)
+        self.assertRegex(folder, r"^(/|\$\{prefix\}/).*systemd/system$")
+        self.do("make", "-s", "stentord.service")
+        with open(self.build + "/stentord.service") as f:
+            unit = f.read()
+        self.assertNotRegex(unit, r"@[a-z]+@")
+        self.assertIn("ExecStart=/usr/local/sbin/stentord -c /etc/stentor/stentor.conf", unit)
+        self.assertIn("ExecReload=/usr/local/bin/stentorctl -c /etc/stentor/stentor.conf reload",
+                      unit)
+
+    def test_a_build_in_the_sources_makes_no_sources(self):
+        """What make leaves behind is none of the files there are, and has no bad words."""
+        tree = self.build + "/tree"
+        names = ("src", "modules", "bench", "tests", "schemas", "tools", "man", "contrib")
+        for name in names:
+            shutil.copytree(os.path.join(ROOT, name), os.path.join(tree, name),
+                            ignore=shutil.ignore_patterns("__pycache__", "build*"))
+        for name in ("sources.am", "README.md", "HACKING.md", "NEWS", "dev", "configure.ac",
+                     "Makefile.am"):
+            shutil.copy(os.path.join(ROOT, name), tree)
+        for path in ("tests/clients/.deps/strophe_chat.Po",
+                     "tests/house/words.log", "tests/house/words.trs", "src/.dirstamp",
+                     "tests/plays/a.log", "tests/plays/a.trs", "modules/mod_ping.lo"):
+            os.makedirs(os.path.dirname(os.path.join(tree, path)), exist_ok=True)
+            with open(os.path.join(tree, path), "w") as f:
+                f.write("/" "home/somebody\n")
+        self.do(tree + "/tools/list-sources", "--check")
+        self.do("env", "SOURCE_DIR=" + tree, tree + "/tests/house/words")
 
 
 if __name__ == "__main__":

@@ -48,7 +48,13 @@ class Store(SystemTest):
         it.add("juliet")
         it.ask("store", "backup", "here.sqlite", cwd=it.above)
         self.assertTrue(os.path.exists(it.above + "/here.sqlite"))
-        self.assertSays(it.ctl("store", "backup", "/nonexistent/x"), 1, "/nonexistent/x")
+        self.assertSays(it.ctl("store", "backup", "/nonexistent/x"), 1, '"/nonexistent"')
+
+    def test_the_server_says_where_it_may_write(self):
+        it = self.instance()
+        it.start()
+        self.assertSays(it.ctl("store", "backup", "/nonexistent/x"), 1,
+                        'the server could not write into "/nonexistent"', it.data)
 
     def test_what_is_no_backup_is_not_restored(self):
         it = self.instance()
