@@ -176,8 +176,8 @@ class Kept:
     def client(self, words, sql):
         command = [find("mariadb", "mysql"), "--no-defaults", "-S", self.server, "-u", "root",
                    "-N", "-B", "--init-command=SET sql_mode = 'ANSI,STRICT_ALL_TABLES'"]
-        return subprocess.run(command + words, input=sql, text=True, capture_output=True,
-                              check=True, timeout=60).stdout
+        return subprocess.run(command + words, input=sql, text=True, errors="replace",
+                              capture_output=True, check=True, timeout=60).stdout
 
     def words(self):
         """What `stentorctl init` is to be told."""

@@ -5,7 +5,6 @@
 
 import json
 import os
-import sqlite3
 import subprocess
 import threading
 import time
@@ -159,13 +158,12 @@ class Online(Accounts, SystemTest):
         return it
 
     def rows(self, it, owner):
-        """The tables with a text that is, or begins with, that address."""
-        store = sqlite3.connect("file:%s/stentor.sqlite?mode=ro" % it.data, uri=True)
-        self.addCleanup(store.close)
-        tables = [name for name, in store.execute("SELECT name FROM sqlite_master"
-                                                  " WHERE type = 'table'")]
-        return {table for table in tables for row in store.execute("SELECT * FROM " + table)
-                if any(isinstance(value, str) and value.startswith(owner) for value in row)}
+        """The tables with a row of that address, or of one of its resources."""
+        tables = [row[0] for row in it.sql(
+            "SELECT name FROM sqlite_master WHERE type = 'table'" if it.kept.database is None else
+            "SELECT table_name FROM information_schema.tables WHERE table_schema = database()")]
+        return {table for table in tables for row in it.sql("SELECT * FROM " + table)
+                if any(value.startswith(owner) for value in row)}
 
     def test_nothing_is_left_of_who_is_removed(self):
         it = self.ready()
