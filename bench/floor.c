@@ -5,9 +5,9 @@
  *	relay	reads a record from a client and writes it to the client's partner
  *	fanout	reads a record and writes it to every client
  *
- * One thread, epoll, no XML: one read and one write for each record, TLS or plain.  It
- * neither reads ahead nor gathers what it writes, so a server that finds several messages
- * ready can be cheaper than this.
+ * One thread, epoll, no XML: one write for each record, TLS or plain (where a message is one).
+ * It gathers nothing of what it writes, and with TLS it does not read ahead, so a server that
+ * finds several messages ready can be cheaper than this.
  *
  * A client's first record is a word and a number ("pair 12\n"); numbers 2n and 2n+1 are
  * partners.  Without a number, whoever comes next is.  When the partner is there (in a
@@ -124,7 +124,7 @@ write_record(struct link *link, const char *bytes, size_t length)
 		if (sent == GNUTLS_E_AGAIN)
 			link->flushing = true;
 	} else {
-		sent = send(link->fd, bytes, length, MSG_NOSIGNAL);
+		sent = link->kept.length > 0 ? 0 : send(link->fd, bytes, length, MSG_NOSIGNAL);
 		if (sent < 0 && errno == EAGAIN)
 			sent = 0;
 		if (sent >= 0 && (size_t)sent < length)
@@ -171,6 +171,23 @@ pass_on(struct link *link, const char *bytes, size_t length)
 	}
 }
 
+/* A plain socket has no records: one read may bring several messages, and each is written by
+ * itself, as it is with TLS. */
+static void
+pass_on_each(struct link *link, const char *bytes, size_t length)
+{
+	static const char last[] = "</message>";
+
+	while (length > 0) {
+		const char *end = memmem(bytes, length, last, sizeof last - 1);
+		size_t piece = end != NULL ? (size_t)(end - bytes) + sizeof last - 1 : length;
+
+		pass_on(link, bytes, piece);
+		bytes += piece;
+		length -= piece;
+	}
+}
+
 /* One record, or what a plain socket has; 0: there is none now; negative: it is over. */
 static ssize_t
 read_record(struct link *link, char *bytes, size_t room)
@@ -201,7 +218,9 @@ read_link(struct link *link)
 		}
 		if (got == 0)
 			return;
-		if (link->phase == MOVING)
+		if (link->phase == MOVING && link->tls == NULL)
+			pass_on_each(link, bytes, (size_t)got);
+		else if (link->phase == MOVING)
 			pass_on(link, bytes, (size_t)got);
 		else if (link->phase == GREETING)
 			greet(link, bytes, (size_t)got);
