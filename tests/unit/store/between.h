@@ -17,6 +17,7 @@ enum mischief {
 	HOLD_BACK,     /* nothing goes either way */
 	CUT_BEFORE,    /* the commit does not reach the server */
 	CUT_AFTER,     /* it does, and the answer does not reach us */
+	CUT_FOR_GOOD,  /* the same, and from then on it is NOT_THERE */
 	CUT_MEANWHILE, /* it does, a while after we were cut off */
 	NOT_THERE,     /* nobody answers */
 };
@@ -124,7 +125,7 @@ pair_hears_us(struct pair *pair, enum mischief mischief)
 	between.commits++;
 	if (mischief == CUT_BEFORE)
 		return false;
-	if (mischief == CUT_AFTER) {
+	if (mischief == CUT_AFTER || mischief == CUT_FOR_GOOD) {
 		bytes_send(pair->theirs, bytes, (size_t)length);
 		pair->swallow = true;
 		return true;
@@ -144,6 +145,12 @@ pair_hears_them(struct pair *pair)
 	static char bytes[1 << 16];
 	ssize_t length = recv(pair->theirs, bytes, sizeof bytes, 0);
 
+	if (pair->swallow) { /* before we can know that it is cut */
+		pthread_mutex_lock(&between.lock);
+		if (between.mischief == CUT_FOR_GOOD)
+			between.mischief = NOT_THERE;
+		pthread_mutex_unlock(&between.lock);
+	}
 	if (length <= 0 || pair->swallow)
 		return false;
 	if (pair->ours >= 0)

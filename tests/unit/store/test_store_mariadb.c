@@ -105,12 +105,11 @@ a_commit_in_doubt_is_answered_when_it_is_known(void **state)
 	struct row row = PUT("juliet", 1, "once"), other = PUT("juliet", 2, "late");
 
 	(void)state;
-	between_set(CUT_AFTER);
+	between_set(CUT_FOR_GOOD);
 	doubtful.deadline = late.deadline = 300;
 	write_start(&doubtful, "juliet", &row, 1);
 	while (between_commits() == 0)
 		sleep_ms(1);
-	between_set(NOT_THERE);
 	write_start(&late, "juliet", &other, 1);
 	assert_int_equal(ticket_wait(&late), STORE_FAILED);
 	for (int i = 0; is_up() && i < 1000; i++)
