@@ -10,6 +10,7 @@
 #include "loop/helper.h"
 #include "store/store.h"
 #include "core/loader.h"
+#include "main/move.h"
 #include "main/server.h"
 #include "main/settings.h"
 #include "main/status.h"
@@ -227,7 +228,32 @@ run_check(struct call *call)
 	errand_start(call, work_check);
 }
 
+static bool
+work_move(struct errand *errand, struct err *err)
+{
+	return move_work(errand->call, errand->conf, &errand->result, err);
+}
+
+static void
+run_move(struct call *call)
+{
+	errand_start(call, work_move);
+}
+
 /* --- the table --- */
+
+static const struct argument move_arguments[] = {
+	{ .kind = ARGUMENT_TEXT,
+	  .name = "--to",
+	  .help = "sqlite, or mariadb://USER@HOST[:PORT]/DATABASE" },
+	{ .kind = ARGUMENT_FILE,
+	  .name = "--store-password-file",
+	  .help = "with the database's password, or - to read it" },
+	{ .kind = ARGUMENT_FILE,
+	  .name = "--store-ca",
+	  .help = "certificates that vouch for the database's server" },
+	{ 0 },
+};
 
 static const struct argument backup_arguments[] = {
 	{ .kind = ARGUMENT_FILE,
@@ -291,6 +317,22 @@ const struct command store_commands[] = {
 		.example = "stentorctl store restore /var/lib/stentor/monday.sqlite",
 		.arguments = restore_arguments,
 		.flags = COMMAND_OFFLINE | COMMAND_ALONE | COMMAND_SHUT | COMMAND_DANGEROUS,
+	},
+	{
+		.noun = "store",
+		.verb = "move",
+		.run = run_move,
+		.about = "copy all that the store holds into one of another kind",
+		.help = "The server must not run.  The other store must be new; what was "
+			"interrupted goes on where it was when it is said again.  All tables of "
+			"all "
+			"modules are copied, read again on both sides, and compared by their "
+			"number "
+			"of rows and a checksum.  The old store is left as it is; the answer tells "
+			"what to say in the configuration.",
+		.example = "stentorctl store move --to mariadb://stentor@db.example.org/stentor",
+		.arguments = move_arguments,
+		.flags = COMMAND_OFFLINE | COMMAND_ALONE | COMMAND_BARE,
 	},
 	{
 		.noun = "store",

@@ -12,7 +12,6 @@
 #include "base/codec.h"
 #include "net/tls.h"
 #include "xmpp/jid.h"
-#include "main/prompt.h"
 #include "main/settings.h"
 #include "main/store_url.h"
 
@@ -24,10 +23,8 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#define DOMAINS_MAX   64
-#define GIVEN_MAX     (24 + 3 * DOMAINS_MAX)
-#define PASSWORD_MAX  1023
-#define PASSWORD_FILE "store-password"
+#define DOMAINS_MAX 64
+#define GIVEN_MAX   (24 + 3 * DOMAINS_MAX)
 
 struct init {
 	struct arena *arena;
@@ -37,7 +34,7 @@ struct init {
 	int64_t base; /* 0: the usual ports */
 	const char *tls, *registration, *ca;
 	struct store_url store;
-	char password[PASSWORD_MAX + 2]; /* of the store */
+	char password[STORE_PASSWORD_ROOM]; /* of the store */
 	struct conf_given given[GIVEN_MAX];
 	size_t given_count;
 };
@@ -88,28 +85,6 @@ word_read(const char **word, const struct call *call, const char *name, const ch
 			near ? near : "", near ? "\"?" : "");
 }
 
-/* A socket knows who comes in by it, unless somebody says that there is a password. */
-static bool
-store_password_read(struct init *init, const struct call *call, struct err *err)
-{
-	const char *file = call_text(call, "store-password-file");
-
-	if (text_is(init->store.driver, "sqlite"))
-		return file == NULL ||
-		       err_fail(err, ERR_SYNTAX, "--store-password-file is for a store on MariaDB");
-	if (file != NULL) {
-		if (!password_from_file(init->password, sizeof init->password, file, err))
-			return err_add(err, "--store-password-file");
-	} else if (init->store.host != NULL && isatty(STDIN_FILENO)) {
-		if (!password_prompt(init->password, sizeof init->password,
-				     "Password for the database"))
-			return err_fail(err, ERR_ABSENT, "there is no password");
-	}
-	return strlen(init->password) <= PASSWORD_MAX ||
-	       err_fail(err, ERR_LIMIT, "the store's password is longer than %d bytes",
-			PASSWORD_MAX);
-}
-
 static bool
 store_read_words(struct init *init, const struct call *call, struct err *err)
 {
@@ -155,7 +130,8 @@ init_read(struct init *init, const struct call *call, struct err *err)
 		return err_fail(err, ERR_SYNTAX,
 				"--tls optional is accepted on loopback addresses only: say "
 				"--port-base N as well, which listens on 127.0.0.1 and ::1");
-	return store_password_read(init, call, err);
+	return store_password_read(init->password, &init->store,
+				   call_text(call, "store-password-file"), err);
 }
 
 /* --- the configuration --- */
@@ -175,47 +151,12 @@ give_port(struct init *init, const char *path, int usual, int offset)
 	give(init, path, arena_format(init->arena, "%" PRId64, port));
 }
 
-static const char *
-quoted(struct init *init, const char *text)
-{
-	struct text out = { 0 };
-	const char *copy;
-
-	text_add_char(&out, '"');
-	for (; *text != '\0'; text++) {
-		if (*text == '"' || *text == '\\')
-			text_add_char(&out, '\\');
-		text_add_char(&out, *text);
-	}
-	text_add_char(&out, '"');
-	copy = arena_copy(init->arena, out.bytes);
-	text_clear(&out);
-	return copy;
-}
-
 static void
-give_store(struct init *init)
+give_option(void *ctx, const char *name, const char *value)
 {
-	const struct store_url *store = &init->store;
+	struct init *init = ctx;
 
-	give(init, "store.driver", quoted(init, store->driver));
-	if (text_is(store->driver, "sqlite"))
-		return;
-	if (store->socket != NULL) {
-		give(init, "store.socket", quoted(init, store->socket));
-	} else {
-		give(init, "store.host", quoted(init, store->host));
-		give(init, "store.port", arena_format(init->arena, "%u", store->port));
-		/* What does not leave the machine need not be hidden. */
-		if (init->ca != NULL)
-			give(init, "store.ca", quoted(init, init->ca));
-		else if (text_is(store->host, "localhost") || settings_is_loopback(store->host))
-			give(init, "store.tls", "\"optional\"");
-	}
-	give(init, "store.user", quoted(init, store->user));
-	give(init, "store.database", quoted(init, store->database));
-	if (init->password[0] != '\0')
-		give(init, "store.password_file", "\"" PASSWORD_FILE "\"");
+	give(init, arena_format(init->arena, "store.%s", name), value);
 }
 
 static void
@@ -232,7 +173,9 @@ configuration_write(struct init *init, struct text *out)
 	give_port(init, "listen.server_tls_port", 5270, 70);
 	give_port(init, "listen.http_port", 5280, 80);
 	give_port(init, "listen.https_port", 5443, 43);
-	give_store(init);
+	store_url_options(&init->store, arena, init->ca,
+			  init->password[0] != '\0' ? STORE_PASSWORD_FILE : NULL, give_option,
+			  init);
 	give(init, "streams.tls", arena_format(arena, "\"%s\"", init->tls));
 	for (size_t i = 0; i < init->domain_count; i++) {
 		const char *name = init->domains[i];
@@ -286,7 +229,7 @@ folders_make(struct arena *arena, const char *path, mode_t mode, struct err *err
 static bool
 refuse_instance(struct init *init, struct err *err)
 {
-	static const char *const parts[] = { "stentor.conf", "data", "certs", PASSWORD_FILE };
+	static const char *const parts[] = { "stentor.conf", "data", "certs", STORE_PASSWORD_FILE };
 	struct stat about;
 
 	for (size_t i = 0; i < COUNT(parts); i++) {
@@ -303,9 +246,9 @@ refuse_instance(struct init *init, struct err *err)
 }
 
 static bool
-file_write(const char *path, mode_t mode, const struct text *text, struct err *err)
+file_write(const char *path, const struct text *text, struct err *err)
 {
-	int fd = open(path, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, mode);
+	int fd = open(path, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0640);
 	size_t done = 0;
 
 	while (fd >= 0 && done < text->length) {
@@ -339,24 +282,6 @@ certificate_make(struct init *init, const char *name, json_t *made, struct err *
 }
 
 static bool
-password_write(struct init *init, struct err *err)
-{
-	char *path = format_text("%s/" PASSWORD_FILE, init->folder);
-	struct text text = { 0 };
-	bool good = true;
-
-	if (init->password[0] != '\0') {
-		text_add(&text, init->password);
-		text_add_char(&text, '\n');
-		good = file_write(path, 0600, &text, err);
-		wipe(text.bytes, text.length);
-	}
-	text_clear(&text);
-	free(path);
-	return good;
-}
-
-static bool
 init_write(struct init *init, const char *conf_path, json_t *certificates, struct err *err)
 {
 	struct text text = { 0 };
@@ -367,11 +292,12 @@ init_write(struct init *init, const char *conf_path, json_t *certificates, struc
 	       folder_make(arena_format(init->arena, "%s/data", init->folder), 0700, err);
 	for (size_t i = 0; good && i < init->domain_count; i++)
 		good = certificate_make(init, init->domains[i], certificates, err);
-	good = good && password_write(init, err);
+	if (good && init->password[0] != '\0')
+		good = store_password_write(init->folder, init->password, err);
 	/* Last, for it is what makes a folder an instance. */
 	if (good) {
 		configuration_write(init, &text);
-		good = file_write(conf_path, 0640, &text, err);
+		good = file_write(conf_path, &text, err);
 	}
 	text_clear(&text);
 	return good;
@@ -385,7 +311,7 @@ init_unwrite(struct init *init, const char *conf_path)
 	static const char *const folders[] = { "certs", "data" };
 
 	unlink(conf_path);
-	unlink(arena_format(init->arena, "%s/" PASSWORD_FILE, init->folder));
+	unlink(arena_format(init->arena, "%s/" STORE_PASSWORD_FILE, init->folder));
 	for (size_t i = 0; i < init->domain_count; i++)
 		for (size_t j = 0; j < COUNT(ends); j++)
 			unlink(arena_format(init->arena, "%s/certs/%s.%s", init->folder,

@@ -1,11 +1,16 @@
 /* SPDX-License-Identifier: MIT */
 #include "main/store_url.h"
 
+#include "base/codec.h"
 #include "base/text.h"
+#include "main/prompt.h"
 #include "main/settings.h"
 
+#include <errno.h>
+#include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #define USUAL_PORT 3306
 #define EXAMPLE    "mariadb://USER@HOST[:PORT]/DATABASE or mariadb://USER@/DATABASE?socket=PATH"
@@ -136,4 +141,98 @@ store_url_read(struct store_url *url, struct arena *arena, const char *text, str
 	near = text_nearest(text, storage_drivers);
 	return err_fail(err, ERR_SYNTAX, "\"%s\" is no store: say sqlite, %s%s%s%s", text, EXAMPLE,
 			near ? "; did you mean \"" : "", near ? near : "", near ? "\"?" : "");
+}
+
+/* --- as a configuration says it --- */
+
+static const char *
+quoted(struct arena *arena, const char *text)
+{
+	struct text out = { 0 };
+	const char *copy;
+
+	text_add_char(&out, '"');
+	for (; *text != '\0'; text++) {
+		if (*text == '"' || *text == '\\')
+			text_add_char(&out, '\\');
+		text_add_char(&out, *text);
+	}
+	text_add_char(&out, '"');
+	copy = arena_copy(arena, out.bytes);
+	text_clear(&out);
+	return copy;
+}
+
+void
+store_url_options(const struct store_url *url, struct arena *arena, const char *ca,
+		  const char *password_file,
+		  void (*give)(void *ctx, const char *name, const char *value), void *ctx)
+{
+	give(ctx, "driver", quoted(arena, url->driver));
+	if (text_is(url->driver, "sqlite"))
+		return;
+	if (url->socket != NULL) {
+		give(ctx, "socket", quoted(arena, url->socket));
+	} else {
+		give(ctx, "host", quoted(arena, url->host));
+		give(ctx, "port", arena_format(arena, "%u", url->port));
+	}
+	/* What does not leave the machine need not be hidden. */
+	if (ca != NULL)
+		give(ctx, "ca", quoted(arena, ca));
+	else if (store_url_is_near(url))
+		give(ctx, "tls", "\"optional\"");
+	give(ctx, "user", quoted(arena, url->user));
+	give(ctx, "database", quoted(arena, url->database));
+	if (password_file != NULL)
+		give(ctx, "password_file", quoted(arena, password_file));
+}
+
+bool
+store_url_is_near(const struct store_url *url)
+{
+	return url->host != NULL &&
+	       (text_is(url->host, "localhost") || settings_is_loopback(url->host));
+}
+
+/* --- the password --- */
+
+bool
+store_password_read(char password[STORE_PASSWORD_ROOM], const struct store_url *url,
+		    const char *file, struct err *err)
+{
+	if (text_is(url->driver, "sqlite"))
+		return file == NULL ||
+		       err_fail(err, ERR_SYNTAX, "--store-password-file is for a store on MariaDB");
+	if (file != NULL) {
+		if (!password_from_file(password, STORE_PASSWORD_ROOM, file, err))
+			return err_add(err, "--store-password-file");
+	} else if (url->host != NULL && isatty(STDIN_FILENO)) {
+		if (!password_prompt(password, STORE_PASSWORD_ROOM, "Password for the database"))
+			return err_fail(err, ERR_ABSENT, "there is no password");
+	}
+	return strlen(password) < STORE_PASSWORD_ROOM - 1 ||
+	       err_fail(err, ERR_LIMIT, "the store's password is longer than %d bytes",
+			STORE_PASSWORD_ROOM - 2);
+}
+
+bool
+store_password_write(const char *folder, const char *password, struct err *err)
+{
+	char *path = format_text("%s/" STORE_PASSWORD_FILE, folder);
+	char *line = format_text("%s\n", password);
+	size_t length = strlen(line);
+	int fd = open(path, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
+	bool good = fd >= 0 && write(fd, line, length) == (ssize_t)length && fsync(fd) == 0;
+
+	if (!good)
+		err_fail(err, ERR_SYSTEM, "could not write \"%s\": %s", path, strerror(errno));
+	if (fd >= 0)
+		close(fd);
+	if (!good && fd >= 0)
+		unlink(path);
+	wipe(line, length);
+	free(line);
+	free(path);
+	return good;
 }

@@ -136,6 +136,12 @@ void probe_start(struct store *store);
 /* Gives it to the readers; any thread, with or without the lock. */
 void reading_start(struct reading *reading);
 
+/* --- move.c --- */
+
+/* Stands among the migrations of a store into which another is being copied. */
+#define MOVING "moving"
+extern const struct statement *const move_statements[]; /* NULL-terminated */
+
 /* --- document.c --- */
 
 extern const struct statement *const document_statements[]; /* NULL-terminated */
@@ -148,5 +154,5 @@ bool version_is_known(const char *schemas, const char *driver, const char *modul
 /* A write that changes nothing, and a read: whether the database works. */
 extern const struct statement probe_write, probe_read;
 extern const struct statement *const migration_statements[]; /* NULL-terminated */
-/* The same for all that is recorded. */
-bool versions_check(struct store *store, struct err *err);
+/* The same for all that is recorded; `moving`: a move may be under way. */
+bool versions_check(struct store *store, bool moving, struct err *err);

@@ -211,12 +211,18 @@ recorded_read(struct store *store, struct arena *arena, struct rows *rows, struc
 }
 
 bool
-versions_check(struct store *store, struct err *err)
+versions_check(struct store *store, bool moving, struct err *err)
 {
 	struct arena *arena = arena_new();
 	struct rows rows;
 	bool good = recorded_read(store, arena, &rows, err);
 
+	for (size_t i = 0; good && !moving && i < rows.count; i++)
+		good = strcmp(ROW(&rows, i)[0].bytes, MOVING) != 0 ||
+		       err_fail(err, ERR_REFUSED,
+				"%s: not all was moved there yet: say  stentorctl store move  "
+				"again",
+				store->vault->where);
 	for (size_t i = 0; good && i < rows.count; i++)
 		good = version_is_known(store->schemas, store->driver->name, ROW(&rows, i)[0].bytes,
 					(int)ROW(&rows, i)[1].integer, err);

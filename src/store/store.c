@@ -129,7 +129,7 @@ store_open(const struct store_settings *settings, struct err *err)
 	for (unsigned i = 0; i < store->lane_count; i++)
 		lane_init(&store->lanes[i], store);
 
-	if (!connections_open(store, err) || !versions_check(store, err)) {
+	if (!connections_open(store, err) || !versions_check(store, settings->moving, err)) {
 		store_close(&store);
 		return NULL;
 	}

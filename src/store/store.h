@@ -114,6 +114,7 @@ struct store_settings {
 	const char *path;             /* sqlite: the file, below folder; ":memory:" in tests */
 	const char *schemas;          /* where the SQL files are: schemas/DRIVER/... */
 	unsigned readers;             /* threads that read */
+	bool moving;                  /* it is opened by who moves another store there */
 	bool automigrate, autocreate; /* the latter is for a store that is new */
 
 	/* mariadb */
@@ -150,6 +151,23 @@ bool store_plan(struct store *store, struct arena *arena, const char *const *mod
 bool store_is_new(struct store *store);
 /* Applies it, after a backup copy when the driver can make one and there was data. */
 bool store_migrate(struct store *store, const char *const *modules, struct err *err);
+
+/* Copies all that is in one store into another of another kind, which must be new, or the one
+ * to which this was begun before; verified by numbers of rows and checksums.  Servers do not
+ * open the other before this is done, and must not use the one meanwhile. */
+struct store_move {
+	struct arena *arena;
+	void (*progress)(struct store_move *move, uint64_t rows); /* of `table`; or NULL */
+	void *ctx;
+	const char *table;
+	struct store_moved {
+		const char *name;
+		uint64_t rows, checksum;
+	} * tables; /* what was moved */
+	size_t count;
+};
+bool store_move(struct store *from, struct store *to, const char *const *modules,
+		struct store_move *move, struct err *err);
 
 /* Copies the whole store into `path` while it is in use, opens the copy and checks it. */
 bool store_backup(struct store *store, const char *path, struct err *err);

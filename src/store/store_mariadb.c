@@ -406,7 +406,8 @@ run_script(struct connection *connection, const char *sql, struct failure *failu
 	do
 		mysql_free_result(mysql_store_result(db));
 	while ((code = mysql_next_result(db)) == 0);
-	return code < 0 || maria_failed(connection, failure);
+	return (code < 0 && mysql_set_server_option(db, MYSQL_OPTION_MULTI_STATEMENTS_OFF) == 0) ||
+	       maria_failed(connection, failure);
 }
 
 /* What CHECK TABLE says of each: a line that is not "status OK" is what is wrong. */

@@ -107,6 +107,7 @@ each_statement(each_fn *fn)
 
 	assert_true(each_of(migration_statements, fn) > 0);
 	assert_true(each_of(document_statements, fn) > 0);
+	assert_true(each_of(move_statements, fn) > 0);
 	assert_true(each_of(account_statements, fn) > 0);
 	assert_true(each_of(credentials_statements, fn) > 0);
 	assert_true(each_of(id_statements, fn) > 0);
