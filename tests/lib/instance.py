@@ -50,21 +50,22 @@ def free_port_base():
 
 class Instance:
     def __init__(self, name="instance", domains=("localhost",), tls=None, registration=None,
-                 options=(), shards=None):
+                 options=(), shards=None, words=()):
         self.folder = os.path.join(TMP, name)
         self.base = free_port_base()
         self.conf = os.path.join(self.folder, "stentor.conf")
         self.process = None
-        words = [STENTORCTL, "init", self.folder, "--port-base", str(self.base)]
+        said = [STENTORCTL, "init", self.folder, "--port-base", str(self.base)]
         for domain in domains:
-            words += ["--domain", domain]
+            said += ["--domain", domain]
         if tls:
-            words += ["--tls", tls]
+            said += ["--tls", tls]
         if registration:
-            words += ["--registration", registration]
+            said += ["--registration", registration]
         self.kept = mariadb.Kept()
-        words += self.kept.words()
-        subprocess.run(words, check=True, stdout=subprocess.DEVNULL)
+        said += self.kept.words()
+        said += words
+        subprocess.run(said, check=True, stdout=subprocess.DEVNULL)
         if shards is not None:
             self.configure("shards = %d\n" % shards, at_top=True)
         for text in options:
