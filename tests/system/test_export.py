@@ -1,11 +1,11 @@
 #!/usr/bin/python3
 # SPDX-License-Identifier: MIT
+# Also on MariaDB.
 """account export, account import and account remove --erase: all there is of a user goes into a
 file, is gone, and is there again; and what other servers have written is taken."""
 import glob
 import os
 import re
-import sqlite3
 import stat
 import sys
 import xml.etree.ElementTree as ElementTree
@@ -22,25 +22,35 @@ OF_DOMAINS = {"caps"}    # their owner is no user: tests/unit/main/test_keeps.c 
 
 
 class Look:
-    """Into the tables, by way of SQLite itself."""
+    """Into the tables, whatever keeps them."""
 
     def __init__(self, instance):
-        self.path = os.path.join(instance.folder, "data", "stentor.sqlite")
+        self.instance = instance
 
-    def ask(self, sql, *values):
-        with sqlite3.connect("file:%s?mode=ro" % self.path, uri=True) as store:
-            return store.execute(sql, values).fetchall()
+    def ask(self, sql):
+        return self.instance.sql(sql)
+
+    def columns(self):
+        """(table, column, type) of all there are."""
+        if self.instance.kept.database is None:
+            return self.ask("SELECT m.name, p.name, p.type FROM sqlite_master m"
+                            " JOIN pragma_table_info(m.name) p WHERE m.type = 'table'")
+        return self.ask("SELECT table_name, column_name, data_type FROM information_schema.columns"
+                        " WHERE table_schema = DATABASE()")
 
     def owned(self):
         """Tables with an owner that is written out."""
-        for name, in self.ask("SELECT name FROM sqlite_master WHERE type = 'table' ORDER BY name"):
-            columns = {c[1]: c[2] for c in self.ask("SELECT * FROM pragma_table_info(?)", name)}
-            if columns.get("owner") == "TEXT" and name not in OF_DOMAINS:
-                yield name
+        return sorted(table for table, column, kind in self.columns()
+                      if column == "owner" and "int" not in kind.lower() and
+                      table not in OF_DOMAINS)
 
     def rows_of(self, owner):
-        return {table: self.ask('SELECT count(*) FROM "%s" WHERE owner = ?' % table, owner)[0][0]
-                for table in self.owned()}
+        return {table: int(self.ask("SELECT count(*) FROM \"%s\" WHERE owner = '%s'" %
+                                    (table, owner))[0][0]) for table in self.owned()}
+
+    def put(self, table, rows):
+        for at in range(0, len(rows), 500):
+            self.ask("INSERT INTO %s VALUES %s" % (table, ", ".join(rows[at:at + 500])))
 
 
 def log_in(instance, name, password=None, **more):
@@ -179,7 +189,7 @@ def round_trip(instance, path):
     instance.ctl("account", "remove", "juliet@localhost", "--erase")
     assert not any(look.rows_of("juliet@localhost").values()), look.rows_of("juliet@localhost")
     for table in look.owned():
-        for row in look.ask('SELECT * FROM "%s" WHERE owner <> ?' % table, "romeo@localhost"):
+        for row in look.ask("SELECT * FROM \"%s\"" % table):
             assert "Gone to bed" not in map(str, row), (table, row)
     assert look.rows_of("romeo@localhost").keys() == others.keys()
     done = instance.ctl("account", "export", "juliet@localhost", check=False)
@@ -294,23 +304,25 @@ def memory_of(instance):
 
 
 def what_is_long_is_never_in_memory():
-    count, size = 12000, 2000
+    count, size = 6000, 4000
     with Instance("export-long", shards=1) as instance:
         add_three(instance)
-        with sqlite3.connect(Look(instance).path) as store:
-            store.executemany(
-                "INSERT INTO offline VALUES ('juliet@localhost', ?, ?)",
-                ((n, "<message xmlns='jabber:client' from='romeo@localhost' type='chat'><body>"
-                  "%d %s</body></message>" % (n, "x" * size)) for n in range(count)))
-            store.executemany("INSERT INTO blocking VALUES ('juliet@localhost', ?)",
-                              (("enemy%06d@localhost" % n,) for n in range(count)))
+        look = Look(instance)
+        look.put("offline (owner, id, stanza)", [
+            "('juliet@localhost', %d, '<message xmlns=\"jabber:client\" from=\"romeo@localhost\" "
+            "type=\"chat\"><body>%d %s</body></message>')" % (n, n, "x" * size)
+            for n in range(count)])
+        look.put("blocking (owner, jid)", ["('juliet@localhost', 'enemy%06d@localhost')" % n
+                                           for n in range(count)])
         instance.start()
         instance.ctl("account", "export", "romeo@localhost")
         before = memory_of(instance)
         path = export(instance, "juliet@localhost", "juliet.xml")
         grown = memory_of(instance) - before
         assert os.path.getsize(path) > count * size
-        assert grown < 16 << 20, "%d bytes of %d were in memory" % (grown, os.path.getsize(path))
+        if not os.environ.get("STENTOR_SLOW"):    # sanitizers keep what is freed
+            assert grown < 16 << 20, "%d of %d bytes were in memory" % (grown,
+                                                                       os.path.getsize(path))
         bodies = [int(m) for m in re.findall(r"<body>(\d+) x", open(path).read())]
         assert bodies == list(range(count))
         instance.ctl("account", "remove", "juliet@localhost", "--erase")
@@ -318,8 +330,8 @@ def what_is_long_is_never_in_memory():
         done = instance.ctl_json("account", "import", path)
         grown = memory_of(instance) - before
         assert done["rows"] >= 2 * count, done
-        assert grown < 16 << 20, "%d bytes were in memory" % grown
-        look = Look(instance)
+        if not os.environ.get("STENTOR_SLOW"):
+            assert grown < 16 << 20, "%d bytes were in memory" % grown
         kept = look.ask("SELECT stanza FROM offline WHERE owner = 'juliet@localhost' ORDER BY id")
         assert [int(re.search(r"<body>(\d+) x", s).group(1)) for s, in kept] == list(range(count))
         instance.stop()
@@ -408,12 +420,14 @@ def what_is_not_understood_is_said():
 
 
 if __name__ == "__main__":
-    main(a_user_goes_and_comes_back_while_the_server_runs,
-         a_user_goes_and_comes_back_while_it_does_not,
-         a_file_may_come_from_standard_input_and_is_not_written_over,
-         a_name_that_was_only_reserved_can_be_imported,
-         a_disabled_account_stays_disabled,
-         what_is_there_is_merged_when_wished,
-         what_is_long_is_never_in_memory,
-         others_have_written_it,
-         what_is_not_understood_is_said)
+    tests = [a_user_goes_and_comes_back_while_the_server_runs,
+             a_user_goes_and_comes_back_while_it_does_not,
+             what_is_there_is_merged_when_wished,
+             what_is_long_is_never_in_memory]
+    if os.environ.get("KEPT_ON") != "mariadb":    # the rest has little to do with the store
+        tests += [a_file_may_come_from_standard_input_and_is_not_written_over,
+                  a_name_that_was_only_reserved_can_be_imported,
+                  a_disabled_account_stays_disabled,
+                  others_have_written_it,
+                  what_is_not_understood_is_said]
+    main(*tests)
