@@ -506,6 +506,21 @@ account_arrive(struct domain *domain, struct stanza *stanza)
 }
 
 void
+account_redeliver(struct account *account, struct list *stanzas)
+{
+	account_hold(account);
+	while (!list_is_empty(stanzas)) {
+		struct list *place = stanzas->prev;
+
+		list_remove(place);
+		list_prepend(&account->lane, place);
+		account->lane_count++;
+	}
+	drain(account);
+	account_drop(account);
+}
+
+void
 account_reload(struct account *account)
 {
 	if (account->state != ACCOUNT_READY || account->forgotten)
@@ -553,6 +568,7 @@ void
 account_end(struct account *account, enum stream_condition condition, const char *text)
 {
 	account_hold(account);
+	account->ending = true;
 	while (!list_is_empty(&account->sessions))
 		session_end(LIST_ITEM(account->sessions.next, struct session, place), condition,
 			    text);

@@ -50,7 +50,7 @@ struct account {
 	uint32_t pauses; /* while there are some, its sessions are not read */
 	uint32_t holds;
 	uint16_t hook; /* account_loading: which comes next */
-	bool draining;
+	bool draining, ending;
 	bool erased;    /* its sessions hear the answers they wait for, and end */
 	bool forgotten; /* out of the table: it has ended, or could not be read */
 	bool reloading; /* LOADING, and its sessions wait */
@@ -95,6 +95,10 @@ account_read(void *self, struct account *account, const struct statement *statem
 	     void (*fn)(void *self, struct account *account, const struct rows *rows));
 /* Goes on with account_loading after LATER; DONE: the account cannot be used now. */
 PUBLIC void account_resume(struct account *account, enum outcome outcome);
+
+/* Messages (stanza_again) that a session of the account was told and has not got: they arrive
+ * anew, in this order and before what waits in the lane. */
+PUBLIC void account_redeliver(struct account *account, struct list *stanzas);
 
 /* A stanza for this account has come to its home: core/router.c only.  Takes the hold. */
 void account_arrive(struct domain *domain, struct stanza *stanza);

@@ -44,6 +44,26 @@ call(const struct hooked *hooked, struct stanza *stanza)
 	return hooked->fn.message_leaving(hooked->self, stanza);
 }
 
+/* What is said of it leaves when its rows are committed, if it has some. */
+static struct terms
+terms_of(const struct stanza *stanza)
+{
+	struct terms terms = { .batch = stanza->batch };
+
+	if (stanza->batch != NULL)
+		terms.gate = gate_new();
+	return terms;
+}
+
+static void
+answer_terms(const struct terms *terms, enum stored result)
+{
+	if (terms->gate == NULL)
+		return;
+	gate_answer(terms->gate, result == STORE_OK);
+	gate_drop(terms->gate);
+}
+
 /* --- leaving --- */
 
 void
@@ -62,7 +82,7 @@ struct leaving_commit {
 	const struct element *element;
 	struct jid to;
 	struct account *account;
-	struct gate *gate;
+	struct terms terms;
 };
 
 static void
@@ -71,8 +91,7 @@ leaving_committed(void *ctx, enum stored result)
 	struct leaving_commit *commit = ctx;
 	struct arena *arena = commit->arena;
 
-	gate_answer(commit->gate, result == STORE_OK);
-	gate_drop(commit->gate);
+	answer_terms(&commit->terms, result);
 	if (result != STORE_OK) {
 		struct arena *answer_arena = arena_new();
 		struct element *answer =
@@ -92,9 +111,8 @@ leaving_committed(void *ctx, enum stored result)
 	arena_drop(arena);
 }
 
-/* What waits for these rows stands behind the gate. */
-static struct gate *
-commit_leaving(struct stanza *stanza)
+static void
+commit_leaving(struct stanza *stanza, const struct terms *terms)
 {
 	struct arena *arena = arena_new();
 	struct leaving_commit *commit = NEW(arena, struct leaving_commit);
@@ -105,15 +123,14 @@ commit_leaving(struct stanza *stanza)
 	commit->element = element_copy_shell(arena, stanza->element);
 	commit->account = account_hold(stanza->account);
 	jid_copy(&commit->to, arena, &stanza->to);
-	commit->gate = gate_new();
+	commit->terms = *terms;
 	stanza->batch = NULL;
 	batch_commit(batch, leaving_committed, commit);
-	return commit->gate;
 }
 
 /* What several copies share is written once. */
 static void
-say_copies(struct stanza *stanza, struct gate *gate)
+say_copies(struct stanza *stanza, const struct terms *terms)
 {
 	const struct element *written = NULL;
 	struct wire *payload = NULL;
@@ -124,7 +141,7 @@ say_copies(struct stanza *stanza, struct gate *gate)
 			payload = session_payload(copy->element);
 			written = copy->element;
 		}
-		session_say_copy(copy->session, copy, payload, gate);
+		session_say_copy(copy->session, copy, payload, terms);
 	}
 	wire_drop(payload);
 }
@@ -134,7 +151,7 @@ leaving_walk(struct stanza *stanza)
 {
 	enum hook_name name = leaving_hook(stanza->kind);
 	struct domain *domain = stanza->domain;
-	struct gate *gate = NULL;
+	struct terms terms;
 
 	while (stanza->hook < domain->hook_counts[name]) {
 		switch (call(&domain->hooks[name][stanza->hook++], stanza)) {
@@ -148,10 +165,11 @@ leaving_walk(struct stanza *stanza)
 			return;
 		}
 	}
-	if (stanza->batch != NULL)
-		gate = commit_leaving(stanza);
+	terms = terms_of(stanza);
 	if (stanza->plan != NULL)
-		say_copies(stanza, gate);
+		say_copies(stanza, &terms);
+	if (stanza->batch != NULL)
+		commit_leaving(stanza, &terms);
 	if (stanza->kind == STANZA_PRESENCE)
 		presence_left(stanza);
 	else
@@ -229,7 +247,7 @@ plan_make(struct stanza *stanza)
 struct commit {
 	struct stanza *stanza;
 	struct account *account;
-	struct gate *gate;
+	struct terms terms;
 };
 
 static void
@@ -238,10 +256,7 @@ committed(void *ctx, enum stored result)
 	struct commit *commit = ctx;
 	struct stanza *stanza = commit->stanza;
 
-	if (commit->gate != NULL) {
-		gate_answer(commit->gate, result == STORE_OK);
-		gate_drop(commit->gate);
-	}
+	answer_terms(&commit->terms, result);
 	/* What could not be kept goes back: the sender knows, and may try again. */
 	if (result != STORE_OK) {
 		router_bounce(stanza, RESOURCE_CONSTRAINT, NULL, "it cannot be stored now", NULL);
@@ -253,7 +268,7 @@ committed(void *ctx, enum stored result)
 
 /* Commits what the modules added and drops the walk's hold when that is answered. */
 static void
-finish(struct stanza *stanza, struct gate *gate)
+finish(struct stanza *stanza, const struct terms *terms)
 {
 	struct batch *batch = stanza->batch;
 	struct commit *commit;
@@ -265,7 +280,8 @@ finish(struct stanza *stanza, struct gate *gate)
 	commit = NEW(stanza->arena, struct commit);
 	commit->stanza = stanza;
 	commit->account = account_hold(stanza->account);
-	commit->gate = gate;
+	if (terms != NULL)
+		commit->terms = *terms;
 	stanza->batch = NULL;
 	batch_commit(batch, committed, commit);
 }
@@ -280,15 +296,20 @@ static void
 deliver(struct stanza *stanza)
 {
 	struct plan *plan = stanza->plan;
-	struct gate *gate = stanza->batch != NULL ? gate_new() : NULL;
+	struct terms terms = terms_of(stanza);
 
+	if (stanza->kind == STANZA_MESSAGE && (plan->count > 1 || plan->copies != NULL)) {
+		terms.audience = zalloc(sizeof *terms.audience);
+		audience_hold(terms.audience);
+	}
 	for (unsigned i = 0; i < plan->count; i++) {
 		if (stanza->kind == STANZA_PRESENCE)
 			presence_heard(plan->sessions[i], stanza);
-		session_deliver(plan->sessions[i], stanza, gate);
+		session_deliver(plan->sessions[i], stanza, &terms);
 	}
-	say_copies(stanza, gate);
-	finish(stanza, gate);
+	say_copies(stanza, &terms);
+	audience_drop(terms.audience);
+	finish(stanza, &terms);
 }
 
 static void

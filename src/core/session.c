@@ -182,6 +182,14 @@ session_hold_back(struct session *session, bool back)
 
 /* --- saying --- */
 
+/* Where nobody waits for an acknowledgement, what was said was heard. */
+static void
+settle_audience(struct parcel *parcel)
+{
+	if (parcel->audience != NULL && !parcel->owed)
+		parcel->audience->heard = true;
+}
+
 static void
 say(struct session *session, struct parcel *parcel)
 {
@@ -190,9 +198,15 @@ say(struct session *session, struct parcel *parcel)
 	for (unsigned i = 0; i < domain->hook_counts[HOOK_parcel_leaving]; i++) {
 		struct hooked *hooked = &domain->hooks[HOOK_parcel_leaving][i];
 
-		if (hooked->fn.parcel_leaving(hooked->self, session, parcel) == DONE)
+		if (hooked->fn.parcel_leaving(hooked->self, session, parcel) == DONE) {
+			settle_audience(parcel);
 			return;
+		}
 	}
+	settle_audience(parcel);
+	parcel->batch = NULL;
+	parcel->audience = NULL;
+	parcel->element = NULL;
 	session_say_parcel(session, *parcel);
 }
 
@@ -214,16 +228,28 @@ parcel_drop(struct parcel *parcel)
 	gate_drop(parcel->gate);
 }
 
-void
-session_say_behind(struct session *session, const struct element *element, struct gate *gate,
-		   uint64_t archive_id)
+struct audience *
+audience_hold(struct audience *audience)
 {
-	struct parcel parcel = { .gate = gate_hold(gate), .archive_id = archive_id };
+	if (audience != NULL)
+		audience->holds++;
+	return audience;
+}
 
-	if (session->gone) {
-		gate_drop(gate);
+void
+audience_drop(struct audience *audience)
+{
+	if (audience != NULL && --audience->holds == 0)
+		free(audience);
+}
+
+static void
+say_element(struct session *session, const struct element *element, bool kept)
+{
+	struct parcel parcel = { .kept = kept };
+
+	if (session->gone)
 		return;
-	}
 	if (stanza_kind_read(&parcel.kind, element))
 		(void)stanza_type_read(&parcel.type, parcel.kind, element_get(element, "type"));
 	parcel.head = xml_wire(element, NS_CLIENT);
@@ -234,11 +260,27 @@ session_say_behind(struct session *session, const struct element *element, struc
 void
 session_say(struct session *session, const struct element *element)
 {
-	session_say_behind(session, element, NULL, 0);
+	say_element(session, element, false);
 }
 
 void
-session_deliver(struct session *session, struct stanza *stanza, struct gate *gate)
+session_say_kept(struct session *session, const struct element *element)
+{
+	say_element(session, element, true);
+}
+
+static void
+set_terms(struct parcel *parcel, const struct terms *terms)
+{
+	if (terms == NULL)
+		return;
+	parcel->gate = gate_hold(terms->gate);
+	parcel->batch = terms->batch;
+	parcel->audience = terms->audience;
+}
+
+void
+session_deliver(struct session *session, struct stanza *stanza, const struct terms *terms)
 {
 	struct parcel parcel = { .kind = stanza->kind,
 				 .type = stanza->type,
@@ -248,7 +290,7 @@ session_deliver(struct session *session, struct stanza *stanza, struct gate *gat
 	if (session->gone)
 		return;
 	parcel.head = wire_hold(stanza_wire(stanza));
-	parcel.gate = gate_hold(gate);
+	set_terms(&parcel, terms);
 	say(session, &parcel);
 }
 
@@ -256,6 +298,8 @@ void
 session_let_go(struct session *session, struct parcel parcel)
 {
 	parcel.element = NULL;
+	parcel.batch = NULL;
+	parcel.audience = NULL;
 	parcel.again = true;
 	say(session, &parcel);
 }
@@ -274,7 +318,7 @@ session_payload(const struct element *element)
 
 void
 session_say_copy(struct session *session, const struct copy *copy, struct wire *payload,
-		 struct gate *gate)
+		 const struct terms *terms)
 {
 	struct parcel parcel = { .archive_id = copy->archive_id, .element = copy->element };
 	struct text text = { 0 };
@@ -291,7 +335,7 @@ session_say_copy(struct session *session, const struct copy *copy, struct wire *
 	xml_write_start(&text, shell, NS_CLIENT);
 	parcel.head = wire_new(text.bytes, text.length);
 	parcel.payload = wire_hold(payload);
-	parcel.gate = gate_hold(gate);
+	set_terms(&parcel, terms);
 	say(session, &parcel);
 	text_clear(&text);
 	arena_drop(arena);
@@ -366,6 +410,26 @@ leave(struct session *session)
 	session_drop(session); /* the account's */
 }
 
+static enum departure
+departure_of(const struct session *session, enum stream_condition condition)
+{
+	const struct account *account = session->account;
+
+	if (account->erased)
+		return DEPARTURE_REMOVED;
+	if (condition == STREAM_SYSTEM_SHUTDOWN)
+		return DEPARTURE_STOPPING;
+	if (condition == STREAM_HOST_GONE)
+		return DEPARTURE_HOST_GONE;
+	if (account->ending)
+		return condition == STREAM_NOT_AUTHORIZED ? DEPARTURE_REMOVED : DEPARTURE_DISABLED;
+	if (condition == STREAM_NONE)
+		return DEPARTURE_CLOSED;
+	if (condition == STREAM_RESET)
+		return DEPARTURE_RESET;
+	return condition == STREAM_CONFLICT ? DEPARTURE_REPLACED : DEPARTURE_ENDED;
+}
+
 void
 session_end(struct session *session, enum stream_condition condition, const char *text)
 {
@@ -375,6 +439,7 @@ session_end(struct session *session, enum stream_condition condition, const char
 	if (session->leaving)
 		return;
 	session->carried = NULL;
+	session->departure = departure_of(session, condition);
 	leave(session);
 	if (carried != NULL)
 		carrier->hang_up(carried, condition, text);
@@ -405,6 +470,7 @@ session_lost(struct session *session)
 		if (hooked->fn.carrier_lost(hooked->self, session) != PASS)
 			return;
 	}
+	session->departure = DEPARTURE_LOST;
 	leave(session);
 }
 

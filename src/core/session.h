@@ -15,6 +15,17 @@
 #include "core/gate.h"
 #include "core/stanza.h"
 
+struct batch;
+
+/* Who of an account's sessions gets the same message: counted by those who keep it until it was
+ * acknowledged.  `heard`: somebody has it. */
+struct audience {
+	uint32_t holds;
+	bool heard;
+};
+PUBLIC struct audience *audience_hold(struct audience *audience); /* NULL stays NULL */
+PUBLIC void audience_drop(struct audience *audience);
+
 /* What core says to a session: bytes, in one or two pieces, and when they may leave. */
 struct parcel {
 	struct wire *head, *payload; /* payload may be NULL; both become the carrier's */
@@ -24,9 +35,18 @@ struct parcel {
 	enum stanza_kind kind;
 	enum stanza_type type;
 	bool again; /* parcel_leaving kept it back before */
-	/* For parcel_leaving, good during the call: what is written in it, the 'to' of a copy
-	 * apart.  NULL: it was written before. */
+	bool kept;  /* by a module, until the client has confirmed it to that module */
+
+	/* For parcel_leaving, good during the call. */
+
+	/* What is written in it, the 'to' of a copy apart.  NULL: it was written before. */
 	const struct element *element;
+	/* What the gate waits for: rows added here are committed with it.  NULL: nothing. */
+	struct batch *batch;
+	/* Who else gets the message; NULL: nobody, or it is none.  Who sets `owed` has taken a
+	 * hold, and tells when it was heard. */
+	struct audience *audience;
+	bool owed;
 };
 
 /* Lets go of all that is in it. */
@@ -46,6 +66,20 @@ struct carrier {
 	size_t (*unsent)(void *carried);
 };
 
+/* Why a session has left. */
+enum departure {
+	DEPARTURE_CLOSED,   /* its client said goodbye */
+	DEPARTURE_LOST,     /* nobody carries it any more, and no module has kept it */
+	DEPARTURE_REPLACED, /* another connection has bound its resource */
+	DEPARTURE_ENDED,    /* by an admin or a module */
+	DEPARTURE_RESET,    /* the password was changed */
+	DEPARTURE_DISABLED, /* its account was */
+	DEPARTURE_REMOVED,
+	DEPARTURE_HOST_GONE, /* its domain is not served any more */
+	DEPARTURE_STOPPING,  /* the server is */
+};
+#define DEPARTURES (DEPARTURE_STOPPING + 1)
+
 struct copy;
 struct corner;
 struct directed;
@@ -60,6 +94,7 @@ struct session {
 	int8_t priority;
 	int64_t since;            /* seconds since 1970 */
 	struct element *presence; /* its last available presence; NULL */
+	enum departure departure; /* when it has left */
 	struct log_scope log;
 
 	/* core's own */
@@ -87,18 +122,24 @@ PUBLIC void *session_corner(struct session *session, const void *self);
 /* Says an element of ours; `to` and `from` are as it has them.  Harmless on a session
  * that is gone. */
 PUBLIC void session_say(struct session *session, const struct element *element);
-/* The same behind a gate (NULL: none); `archive_id` is what the message in it is kept under. */
-void session_say_behind(struct session *session, const struct element *element, struct gate *gate,
-			uint64_t archive_id);
+/* The same for what the module keeps until the client has confirmed it: when the session ends
+ * before, that is not delivered to anybody else. */
+PUBLIC void session_say_kept(struct session *session, const struct element *element);
+/* With what a stanza is said, to all its sessions; all may be NULL. */
+struct terms {
+	struct gate *gate;
+	struct batch *batch;
+	struct audience *audience;
+};
 /* Says a stanza of ours that is written already; takes the caller's hold on the wire. */
 PUBLIC void session_say_wire(struct session *session, struct wire *wire, enum stanza_kind kind);
 /* One of several copies that share an element, addressed to the session: `payload` is what
  * session_payload has made of it. */
 struct wire *session_payload(const struct element *element);
 void session_say_copy(struct session *session, const struct copy *copy, struct wire *payload,
-		      struct gate *gate);
+		      const struct terms *terms);
 /* Says a stanza that has arrived, its payload shared by all who get it. */
-void session_deliver(struct session *session, struct stanza *stanza, struct gate *gate);
+void session_deliver(struct session *session, struct stanza *stanza, const struct terms *terms);
 /* It has asked for its archive, so that it needs nobody to tell it what came while it was away. */
 PUBLIC void session_asked_history(struct session *session);
 /* A parcel that was kept back by parcel_leaving goes on its way, which leads by all these hooks

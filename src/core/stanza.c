@@ -71,6 +71,23 @@ stanza_copy(const struct stanza *stanza, const struct jid *from, const struct ji
 }
 
 struct stanza *
+stanza_again(struct account *account, struct arena *arena, const struct element *message,
+	     uint64_t archive_id)
+{
+	struct stanza *stanza = stanza_new(arena, message, NULL, NULL, NULL);
+
+	if (stanza == NULL || stanza->from.domain == NULL)
+		return NULL;
+	/* To a client that has gone it is as good as to the account. */
+	if (stanza->to.resource == NULL || session_find(account, stanza->to.resource) == NULL)
+		jid_copy(&stanza->to, arena, account->jid);
+	stanza->flag_private = true;
+	stanza->archive_id = archive_id;
+	stanza->domain = account->domain;
+	return stanza;
+}
+
+struct stanza *
 stanza_hold(struct stanza *stanza)
 {
 	must(stanza->holds > 0);

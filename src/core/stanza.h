@@ -70,6 +70,11 @@ PUBLIC struct stanza *stanza_new(struct arena *arena, const struct element *elem
  * stanza without one.  Held once. */
 PUBLIC struct stanza *stanza_copy(const struct stanza *stanza, const struct jid *from,
 				  const struct jid *to);
+/* A message of `account` that was delivered to a session and has not reached anybody: another
+ * stanza of it, which account_redeliver takes.  It is neither archived nor copied anew.  NULL when
+ * it cannot be read; the arena is then still the caller's. */
+PUBLIC struct stanza *stanza_again(struct account *account, struct arena *arena,
+				   const struct element *message, uint64_t archive_id);
 PUBLIC struct stanza *stanza_hold(struct stanza *stanza);
 PUBLIC void stanza_drop(struct stanza *stanza);
 
