@@ -153,6 +153,7 @@ on_fallback(void *self, struct stanza *stanza)
 	struct account *account = stanza->account;
 	struct queue *queue = account_corner(account, self);
 	struct element *kept;
+	struct delay delay;
 	const char *text;
 	int64_t now = now_unix_ms() * 1000;
 
@@ -163,7 +164,9 @@ on_fallback(void *self, struct stanza *stanza)
 	if ((hints_read(stanza->element) & HINT_NO_STORE) != 0)
 		return PASS;
 	kept = element_copy(stanza->arena, stanza->element);
-	element_put(kept, delay_element(stanza->arena, account->domain->name, now_unix_ms(), NULL));
+	if (!delay_read(&delay, stanza->arena, kept, account->domain->name)) /* not owed before */
+		element_put(kept, delay_element(stanza->arena, account->domain->name, now_unix_ms(),
+						NULL));
 	text = xml_text(stanza->arena, kept, NULL);
 	if (queue->count >= offline->messages_max ||
 	    queue->bytes + (int64_t)strlen(text) > offline->bytes_max)
@@ -227,7 +230,7 @@ flush_page(void *held, enum stored result, const struct rows *rows)
 		flush->count++;
 		flush->bytes += (int64_t)text->length;
 		if (message != NULL)
-			session_say(flush->session, message);
+			session_say_kept(flush->session, message);
 		if (session_unsent(flush->session) >= AT_ONCE) {
 			flush->more |= i + 1 < rows->count;
 			break;

@@ -178,6 +178,7 @@ static void
 end_overfull(struct managed *managed)
 {
 	managed->sm->overfull++;
+	managed->cause = CAUSE_OVERFULL;
 	log_info(&managed->session->log,
 		 "ends: too much that its client has not acknowledged "
 		 "stanzas=%u bytes=%zu",
@@ -221,6 +222,7 @@ on_parcel(void *self, struct session *session, struct parcel *parcel)
 		return PASS;
 	given = managed->client != NULL && managed->queue.next == NULL;
 	queue_add(&managed->queue, parcel, given);
+	parcel->owed = parcel->audience != NULL;
 	look_later(managed);
 	if (!given) {
 		parcel_drop(parcel);
@@ -308,6 +310,7 @@ time_up(void *arg)
 
 	if (client == NULL) {
 		managed->sm->timed_out++;
+		managed->cause = CAUSE_TIMED_OUT;
 		log_info(&managed->session->log, "its client did not come back owed=%u",
 			 managed->queue.count);
 		session_end(managed->session, STREAM_CONNECTION_TIMEOUT, NULL);
@@ -405,6 +408,7 @@ on_left(void *self, struct session *session)
 	if (managed == NULL)
 		return;
 	say_last_h(managed);
+	leave_start(managed);
 	forget(self, session);
 }
 
@@ -525,7 +529,7 @@ end_waiting(void *self, struct account *account)
 		const struct managed *managed = managed_of(session, self);
 
 		if (managed != NULL && managed->client == NULL)
-			session_end(session, STREAM_RESET, NULL);
+			session_end(session, STREAM_UNSUPPORTED_FEATURE, NULL);
 	}
 	account_drop(account);
 }

@@ -17,6 +17,8 @@ queue_add(struct queue *queue, const struct parcel *parcel, bool given)
 	owed->head = wire_hold(parcel->head);
 	owed->payload = parcel->payload != NULL ? wire_hold(parcel->payload) : NULL;
 	owed->gate = gate_hold(parcel->gate);
+	owed->audience = audience_hold(parcel->audience);
+	owed->kept = parcel->kept;
 	owed->archive_id = parcel->archive_id;
 	owed->at = (uint32_t)now_seconds();
 	owed->kind = (uint8_t)parcel->kind;
@@ -54,6 +56,7 @@ owed_free(struct owed *owed)
 	wire_drop(owed->head);
 	wire_drop(owed->payload);
 	gate_drop(owed->gate);
+	audience_drop(owed->audience);
 	free(owed);
 }
 
@@ -84,8 +87,13 @@ queue_ack(struct queue *queue, uint32_t h)
 
 	if (count > queue->given)
 		return count > UINT32_MAX / 2 ? ACKED_BEFORE : ACKED_TOO_MUCH;
-	while (count-- > 0)
-		owed_free(queue_shift(queue));
+	while (count-- > 0) {
+		struct owed *owed = queue_shift(queue);
+
+		if (owed->audience != NULL)
+			owed->audience->heard = true;
+		owed_free(owed);
+	}
 	return ACKED;
 }
 
@@ -96,9 +104,8 @@ queue_rewind(struct queue *queue)
 	queue->given = 0;
 }
 
-/* Once the gate has answered there is none any more; what was refused is nothing. */
-static void
-look_at_gate(struct queue *queue, struct owed *owed)
+void
+queue_settle(struct queue *queue, struct owed *owed)
 {
 	if (owed->gate == NULL || owed->gate->state == GATE_SHUT)
 		return;
@@ -120,7 +127,7 @@ queue_give(struct queue *queue, struct parcel *parcel, struct wire *blank)
 
 	if (owed == NULL)
 		return false;
-	look_at_gate(queue, owed);
+	queue_settle(queue, owed);
 	*parcel = (struct parcel) {
 		.head = wire_hold(owed->head != NULL ? owed->head : blank),
 		.payload = owed->payload != NULL ? wire_hold(owed->payload) : NULL,

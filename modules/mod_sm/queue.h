@@ -16,9 +16,11 @@ struct owed {
 	struct owed *next;
 	struct wire *head, *payload; /* payload may be NULL */
 	struct gate *gate;           /* NULL: it may leave */
+	struct audience *audience;   /* who else gets it; NULL: nobody */
 	uint64_t archive_id;         /* 0: not kept by the archive */
 	uint32_t at;                 /* seconds since 1970 */
 	uint8_t kind, type;          /* enum stanza_kind, stanza_type */
+	bool kept;                   /* by a module, until the client has confirmed it */
 };
 
 struct queue {
@@ -41,6 +43,9 @@ void queue_rewind(struct queue *queue);
 /* The next one to be given to the link as a parcel of the caller's; false: there is none.
  * `blank` is what is said in the place of one that the store has refused. */
 bool queue_give(struct queue *queue, struct parcel *parcel, struct wire *blank);
+/* Looks at its gate: when that has answered there is none any more, and what was refused is
+ * nothing. */
+void queue_settle(struct queue *queue, struct owed *owed);
 /* Takes the first one out. */
 struct owed *queue_shift(struct queue *queue);
 void owed_free(struct owed *owed);

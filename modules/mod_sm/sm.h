@@ -2,6 +2,7 @@
 /* What the files of mod_sm share. */
 #pragma once
 
+#include "ends.h"
 #include "queue.h"
 
 #define ID_LENGTH  26 /* characters of 5 bits each */
@@ -47,6 +48,7 @@ struct managed {
 	int64_t patience;         /* ms that it may be away */
 	int64_t lost;             /* since when it is, in seconds since 1970 */
 	struct resuming *resuming;
+	enum cause cause; /* why it ends, when we end it; 0: core knows */
 
 	struct timer timer; /* to ask, to have been answered, or to come back */
 	struct post post;   /* at the end of a turn: is there anything to ask? */
@@ -71,6 +73,11 @@ bool managed_acked(struct managed *managed, struct client *client, uint32_t h);
 /* <failed/>, which is the answer to what `client` has said. */
 void say_failed(struct client *client, enum condition condition, const char *text);
 bool number_read(uint32_t *number, const struct element *element, const char *name);
+
+/* --- leave.c --- */
+
+/* The session has ended: what it owed goes elsewhere. */
+void leave_start(struct managed *managed);
 
 /* --- resume.c --- */
 
