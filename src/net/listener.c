@@ -23,10 +23,12 @@
 
 #include <arpa/inet.h>
 #include <errno.h>
+#include <fcntl.h>
 #include <netinet/in.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/un.h>
@@ -35,6 +37,7 @@
 #define WAITING_MAX 1024       /* connections that the kernel keeps for us */
 #define TURN_MAX    64         /* connections accepted in one turn */
 #define REST_MS     SECONDS(1) /* after running out of descriptors */
+#define KEPT_MAX    32         /* descriptors that peers do not get: the admin, the store */
 
 /* Where to listen, as the kernel wants it. */
 struct place {
@@ -52,6 +55,7 @@ struct part {
 	struct timer rest;
 	struct list visits; /* those on their way to the home of their address */
 	int fd;             /* -1: none on this shard */
+	int held;           /* accepted, but for want of descriptors not let in yet; -1 */
 	bool started, complained;
 };
 
@@ -158,7 +162,9 @@ listener_new_unix(const char *path, accepted_fn *fn, void *arg, struct err *err)
 	listener = listener_make(shard_count(), fn, arg);
 	listener->parts[0].fd = fd;
 	listener->path = copy_text(path);
-	snprintf(listener->name, sizeof listener->name, "%.79s", path);
+	/* Its folder may be said as a descriptor, which is nothing to tell anybody. */
+	snprintf(listener->name, sizeof listener->name, "%.79s",
+		 strrchr(path, '/') != NULL ? strrchr(path, '/') + 1 : path);
 	return listener;
 }
 
@@ -187,7 +193,9 @@ listener_stop(struct listener *listener)
 	timer_stop(&part->rest);
 	if (part->fd >= 0)
 		close(part->fd);
-	part->fd = -1;
+	if (part->held >= 0)
+		close(part->held);
+	part->fd = part->held = -1;
 	while ((node = list_shift(&part->visits)) != NULL)
 		LIST_ITEM(node, struct visit, place)->part = NULL;
 }
@@ -203,6 +211,8 @@ listener_free(struct listener **freed)
 		must(!listener->parts[i].started);
 		if (listener->parts[i].fd >= 0)
 			close(listener->parts[i].fd);
+		if (listener->parts[i].held >= 0)
+			close(listener->parts[i].held);
 	}
 	if (listener->path != NULL)
 		unlink(listener->path);
@@ -286,10 +296,28 @@ listener_make(unsigned count, accepted_fn *fn, void *arg)
 	listener->count = count;
 	for (unsigned i = 0; i < count; i++) {
 		listener->parts[i].listener = listener;
-		listener->parts[i].fd = -1;
+		listener->parts[i].fd = listener->parts[i].held = -1;
 		list_init(&listener->parts[i].visits);
 	}
 	return listener;
+}
+
+/* Without some to spare nobody could ask the server what is the matter. */
+static rlim_t
+descriptors_for_peers(void)
+{
+	struct rlimit files;
+
+	if (getrlimit(RLIMIT_NOFILE, &files) != 0 || files.rlim_cur == RLIM_INFINITY)
+		return RLIM_INFINITY;
+	return files.rlim_cur - (files.rlim_cur / 4 < KEPT_MAX ? files.rlim_cur / 4 : KEPT_MAX);
+}
+
+/* Descriptors are given from below, so a high one tells that few are left. */
+static bool
+is_of_the_last(const struct part *part, int fd)
+{
+	return part->listener->path == NULL && (rlim_t)fd >= descriptors_for_peers();
 }
 
 static void
@@ -304,6 +332,11 @@ came(evutil_socket_t listening, short what, void *arg)
 		int fd = accept4(listening, (struct sockaddr *)&peer, &length,
 				 SOCK_NONBLOCK | SOCK_CLOEXEC);
 
+		if (fd >= 0 && is_of_the_last(part, fd)) {
+			part->held = fd;
+			take_a_rest(part, EMFILE);
+			return;
+		}
 		if (fd >= 0) {
 			part->complained = false;
 			arrive(part, fd, &peer);
@@ -322,8 +355,10 @@ static void
 take_a_rest(struct part *part, int why)
 {
 	if (!part->complained)
-		log_error(&scope, "could not accept connections on %s, trying on: %s",
-			  part->listener->name, strerrordesc_np(why));
+		log_error(&scope, "could not accept connections on %s, trying on: %s%s",
+			  part->listener->name, strerrordesc_np(why),
+			  why == EMFILE ? " (allow more: LimitNOFILE in the unit, or ulimit -n)"
+					: "");
 	part->complained = true;
 	event_del(&part->event);
 	timer_start(&part->rest, REST_MS, rest_over, part);
@@ -334,7 +369,25 @@ static void
 rest_over(void *arg)
 {
 	struct part *part = arg;
+	struct sockaddr_storage peer = { 0 };
+	socklen_t length = sizeof peer;
+	int fd;
 
+	if (part->held >= 0) {
+		fd = fcntl(part->held, F_DUPFD_CLOEXEC, 0);
+		if (fd < 0 || is_of_the_last(part, fd)) {
+			if (fd >= 0)
+				close(fd);
+			timer_start(&part->rest, REST_MS, rest_over, part);
+			return;
+		}
+		close(part->held);
+		part->held = -1;
+		if (getpeername(fd, (struct sockaddr *)&peer, &length) == 0)
+			arrive(part, fd, &peer);
+		else
+			close(fd); /* it has gone meanwhile */
+	}
 	if (part->started)
 		event_add(&part->event, NULL);
 }

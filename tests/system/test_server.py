@@ -149,6 +149,25 @@ class Starting(SystemTest):
             line = [l for l in limits if l.startswith("Max open files")][0].split()
         self.assertEqual(line[3], line[4])
 
+    def test_out_of_files_it_still_answers_its_admin(self):
+        it = self.instance()
+        it.server = subprocess.Popen(
+            ["sh", "-c", "ulimit -n 128; exec \"$0\" -c \"$1\" 2>\"$2\"", STENTORD, it.conf,
+             it.log])
+        it.wait_until_ready()
+        crowd = []
+        self.addCleanup(lambda: [s.close() for s in crowd])
+        for _ in range(200):
+            crowd.append(socket.create_connection(("127.0.0.1", it.port), PATIENCE))
+        for _ in range(3):
+            self.assertEqual(it.ask("status")["state"], "running")
+        self.assertIn("Too many open files", it.logged())
+        self.assertIn("ulimit -n", it.logged())
+        while crowd:
+            crowd.pop().close()
+        it.add("juliet")
+        self.assertEqual(it.stop(), 0)
+
     def test_service_managers_are_told(self):
         it = self.instance()
         path = it.above + "/notify"

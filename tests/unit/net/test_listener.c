@@ -271,6 +271,8 @@ listen_to_log(enum log_level level, const char *line, void *arg)
 	snprintf(logged, sizeof logged, "%s", line);
 }
 
+static unsigned descriptors_left;
+
 static void
 use_up_descriptors(void)
 {
@@ -289,8 +291,9 @@ use_up_descriptors(void)
 	less = limit;
 	less.rlim_cur = 500;
 	setrlimit(RLIMIT_NOFILE, &less);
-	while (n < 600 && (spare[n] = dup(0)) >= 0)
-		n++;
+	while (n < 600 && (spare[n] = dup(0)) >= 0 &&
+	       (size_t)spare[n++] + descriptors_left < less.rlim_cur)
+		;
 
 	getrusage(RUSAGE_SELF, &usage);
 	cpu = usage.ru_utime.tv_usec + usage.ru_stime.tv_usec +
@@ -309,6 +312,11 @@ use_up_descriptors(void)
 	expect(cpu < 200000);      /* it rests, it does not spin */
 	expect(is_let_in(before)); /* and who is there is not touched */
 	expect(recv(waiting[0], &byte, 1, MSG_DONTWAIT) < 0 && errno == EAGAIN);
+	if (descriptors_left > 0) { /* which are not for peers */
+		last = dup(0);
+		expect(last >= 0);
+		close(last);
+	}
 
 	while (n > 0)
 		close(spare[--n]);
@@ -327,11 +335,25 @@ static void
 without_descriptors_it_rests_and_goes_on(void **state)
 {
 	(void)state;
+	descriptors_left = 0;
 	log_capture(listen_to_log, NULL);
 	assert_int_equal(run(1, use_up_descriptors), 5);
 	log_capture(NULL, NULL);
 	assert_int_equal(complaints, 1);
 	assert_non_null(strstr(logged, "could not accept connections on 127.0.0.1 port "));
+	assert_non_null(strstr(logged, "ulimit -n"));
+}
+
+static void
+the_last_descriptors_are_not_for_peers(void **state)
+{
+	(void)state;
+	complaints = 0;
+	descriptors_left = 20;
+	log_capture(listen_to_log, NULL);
+	assert_int_equal(run(1, use_up_descriptors), 5);
+	log_capture(NULL, NULL);
+	assert_int_equal(complaints, 1);
 }
 
 static void
@@ -402,6 +424,7 @@ main(void)
 		cmocka_unit_test(a_port_that_is_taken_is_named),
 		cmocka_unit_test(what_is_not_an_address_is_refused),
 		cmocka_unit_test(without_descriptors_it_rests_and_goes_on),
+		cmocka_unit_test(the_last_descriptors_are_not_for_peers),
 		cmocka_unit_test(a_unix_socket_is_ours_alone),
 	};
 
