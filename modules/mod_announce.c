@@ -89,7 +89,7 @@ announce(struct call *call)
 	if (domain == NULL)
 		domain = domain_find(name != NULL ? name : "");
 	if (domain == NULL || (name != NULL && strcmp(name, domain->name) != 0)) {
-		call_fail(call, ERR_ABSENT, "say which domain: --domain NAME");
+		call_fail(call, ERR_SYNTAX, "say which domain: --domain NAME");
 		return;
 	}
 	if (strlen(words) > WORDS_MAX) {

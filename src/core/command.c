@@ -111,7 +111,8 @@ read_jid(const struct argument *argument, const json_t *value, struct err *err)
 	bool good = jid_parse(&jid, arena, json_string_value(value), err);
 
 	if (good && jid.local == NULL)
-		good = err_fail(err, ERR_SYNTAX, "\"%s\" has nothing before the \"@\"",
+		good = err_fail(err, ERR_SYNTAX,
+				"\"%s\" is a domain; an account is said as  NAME@DOMAIN",
 				json_string_value(value));
 	arena_drop(arena);
 	return good || err_add(err, "%s", plain_name(argument));
@@ -146,15 +147,19 @@ read_value(json_t *into, const struct argument *argument, const json_t *value, s
 	if (argument->kind == ARGUMENT_JID && !read_jid(argument, value, err))
 		return false;
 	if (argument->kind == ARGUMENT_CHOICE) {
-		const char *near = text_nearest(text, argument->words);
+		struct text words = { 0 };
 		bool known = false;
 
-		for (const char *const *word = argument->words; *word != NULL; word++)
+		for (const char *const *word = argument->words; *word != NULL; word++) {
 			known = known || strcmp(*word, text) == 0;
+			text_addf(&words, "%s%s", word == argument->words ? "" : ", ", *word);
+		}
 		if (!known)
-			return err_fail(err, ERR_SYNTAX, "%s: \"%s\" is not one of its words%s%s%s",
-					argument->name, text, near ? "; did you mean \"" : "",
-					near ? near : "", near ? "\"?" : "");
+			err_fail(err, ERR_SYNTAX, "%s: \"%s\" is none of: %s", argument->name, text,
+				 words.bytes);
+		text_clear(&words);
+		if (!known)
+			return false;
 	}
 	json_object_set_new(into, name, json_string(text));
 	return true;

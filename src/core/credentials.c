@@ -428,6 +428,9 @@ change_found(void *ctx, enum stored result, const struct rows *rows)
 		err_fail(&change->err, ERR_REFUSED,
 			 "the name \"%s\" was erased not long ago and is reserved",
 			 change->who->bare);
+	else if (change->kind == CHANGE_ERASE && reserved > now_seconds() &&
+		 change->reserve_ms <= 0)
+		; /* only the name is left, and now it goes, too */
 	else if (change->kind != CHANGE_MAKE && !there)
 		err_fail(&change->err, ERR_ABSENT, "there is no account \"%s\"", change->who->bare);
 

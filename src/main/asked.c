@@ -41,6 +41,14 @@ key_of(const struct argument *argument)
 	return argument->name + (is_named(argument) ? 2 : 0);
 }
 
+/* Several values of one argument travel in one text, with spaces between them. */
+static bool
+is_one_word(const struct argument *argument, const char *value, struct err *err)
+{
+	return strpbrk(value, " \t\n") == NULL ||
+	       err_fail(err, ERR_SYNTAX, "%s: \"%s\" has white space in it", argument->name, value);
+}
+
 static bool
 keep(struct reading *reading, const struct argument *argument, const char *value, struct err *err)
 {
@@ -52,6 +60,8 @@ keep(struct reading *reading, const struct argument *argument, const char *value
 
 	if (before != NULL && (asked->command->flags & COMMAND_MANY) == 0)
 		return err_fail(err, ERR_SYNTAX, "%s is said twice", argument->name);
+	if (argument->kind == ARGUMENT_DOMAIN && !is_one_word(argument, value, err))
+		return false;
 	if (before != NULL)
 		made = format_text("%s %s", json_string_value(before), value);
 	else if (argument->kind == ARGUMENT_FILE && value[0] != '/' && value[0] != '\0' &&
@@ -291,6 +301,7 @@ asked_read(struct asked *asked, int argc, char **argv, struct err *err)
 		if (!good)
 			return false;
 	}
+	asked->noun = reading.noun;
 	if (asked->help || asked->version)
 		return true;
 	if (asked->command == NULL && reading.noun != NULL)

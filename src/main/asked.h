@@ -15,6 +15,7 @@ struct asked {
 	bool json, yes, help, version;
 	char *password_file;
 	bool generate;
+	const char *noun;              /* the first word, when more are wanted; NULL */
 	const struct command *command; /* NULL: none was said, or `help` and `version` came first */
 	json_t *arguments;             /* by name, as the socket takes them */
 };

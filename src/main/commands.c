@@ -140,6 +140,8 @@ commands_explain_unknown(struct text *out, const char *noun, const char *verb)
 		text_addf(out, "there is no command \"%s\"", noun);
 		if (near != NULL)
 			text_addf(out, "; did you mean \"%s\"?", near);
+		else
+			text_add(out, "; `stentorctl help` lists them");
 		return;
 	}
 	if (verbs[0] == NULL) {
@@ -209,6 +211,18 @@ instance_for(struct call *call, const struct module *module)
 	return NULL;
 }
 
+static void
+fail_unserved(struct call *call, const char *name)
+{
+	const char *names[WORDS_MAX + 1] = { NULL }, *near;
+
+	for (struct domain *d = domain_next(NULL); d != NULL; d = domain_next(d))
+		word_add(names, d->name);
+	near = text_nearest(name, names);
+	call_fail(call, ERR_ABSENT, "the domain \"%s\" is not served here%s%s%s", name,
+		  near ? "; did you mean \"" : "", near ? near : "", near ? "\"?" : "");
+}
+
 void
 command_run(struct call *call)
 {
@@ -216,7 +230,12 @@ command_run(struct call *call)
 
 	if (module != NULL && call->module == NULL) {
 		struct instance *instance = instance_for(call, module);
+		const char *name = call_text(call, "domain");
 
+		if (instance == NULL && name != NULL && domain_find(name) == NULL) {
+			fail_unserved(call, name);
+			return;
+		}
 		if (instance == NULL) {
 			call_fail(call, ERR_ABSENT, "the module \"%s\" is not in use there",
 				  module->name);
@@ -231,7 +250,6 @@ const struct jid *
 command_jid(struct call *call, struct arena *arena, const char *name, struct domain **domain)
 {
 	struct jid *jid = NEW(arena, struct jid);
-	const char *names[WORDS_MAX + 1] = { NULL }, *near;
 	struct err err;
 
 	if (!jid_parse(jid, arena, call_text(call, name), &err)) {
@@ -246,11 +264,7 @@ command_jid(struct call *call, struct arena *arena, const char *name, struct dom
 	}
 	if (*domain != NULL)
 		return jid;
-	for (struct domain *d = domain_next(NULL); d != NULL; d = domain_next(d))
-		word_add(names, d->name);
-	near = text_nearest(jid->domain, names);
-	call_fail(call, ERR_ABSENT, "the domain \"%s\" is not served here%s%s%s", jid->domain,
-		  near ? "; did you mean \"" : "", near ? near : "", near ? "\"?" : "");
+	fail_unserved(call, jid->domain);
 	return NULL;
 }
 
@@ -259,7 +273,7 @@ command_domain(struct call *call, const char **name)
 {
 	*name = call_text(call, "domain");
 	if (*name != NULL && domain_find(*name) == NULL) {
-		call_fail(call, ERR_ABSENT, "the domain \"%s\" is not served here", *name);
+		fail_unserved(call, *name);
 		return false;
 	}
 	if (call->domain == NULL)

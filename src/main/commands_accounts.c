@@ -87,13 +87,28 @@ has_password(struct asked *asked)
 }
 
 static void
+account_added(void *ctx, const struct err *err)
+{
+	struct asked *asked = ctx;
+	struct err more;
+
+	if (err == NULL || err->kind != ERR_REFUSED) {
+		account_changed(asked, err);
+		return;
+	}
+	err_fail(&more, err->kind, "%s (`stentorctl account remove %s --reserve 0` frees it)",
+		 err->text, asked->who->bare);
+	account_changed(asked, &more);
+}
+
+static void
 run_add(struct call *call)
 {
 	struct asked *asked = asked_new(call, "added");
 
 	if (asked != NULL && has_password(asked))
-		account_make(asked->domain, asked->who, call_text(call, "password"),
-			     account_changed, asked);
+		account_make(asked->domain, asked->who, call_text(call, "password"), account_added,
+			     asked);
 }
 
 static void
@@ -144,8 +159,8 @@ run_remove(struct call *call)
 	}
 
 	if (days < 0 || days > 36500) {
-		call_fail(call, ERR_LIMIT, "--reserve: %" PRId64 " is not between 0 and 36500 days",
-			  days);
+		call_fail(call, ERR_SYNTAX,
+			  "--reserve: %" PRId64 " is not between 0 and 36500 days", days);
 		return;
 	}
 	asked = asked_new(call, erases ? "removed, and nothing is kept of it" : "removed");
@@ -382,7 +397,7 @@ run_list(struct call *call)
 	if (!command_domain(call, &wanted))
 		return;
 	if (limit < 1 || limit > LIST_MOST) {
-		call_fail(call, ERR_LIMIT, "--limit: %" PRId64 " is not between 1 and %d", limit,
+		call_fail(call, ERR_SYNTAX, "--limit: %" PRId64 " is not between 1 and %d", limit,
 			  LIST_MOST);
 		return;
 	}

@@ -124,7 +124,9 @@ static const char *const tls_words[] = { "required", "optional", NULL };
 static const char *const shells[] = { "bash", NULL };
 
 static const struct argument init_arguments[] = {
-	{ .kind = ARGUMENT_FILE, .name = "dir", .help = "the folder to make, or an empty one" },
+	{ .kind = ARGUMENT_FILE,
+	  .name = "dir",
+	  .help = "the folder to make; one that is there must not hold an instance" },
 	{ .kind = ARGUMENT_DOMAIN,
 	  .name = "--domain",
 	  .help = "a name to serve; may be said several times" },

@@ -158,7 +158,7 @@ run_list(struct call *call)
 	struct look *look;
 
 	if (limit < 1 || limit > LIST_MOST) {
-		call_fail(call, ERR_LIMIT, "--limit: %" PRId64 " is not between 1 and %d", limit,
+		call_fail(call, ERR_SYNTAX, "--limit: %" PRId64 " is not between 1 and %d", limit,
 			  LIST_MOST);
 		return;
 	}

@@ -36,7 +36,7 @@ add_values(struct text *out, const struct command *command)
 	for (const struct argument *a = command->arguments; a != NULL && a->name != NULL; a++) {
 		if (a->kind != ARGUMENT_CHOICE || !text_starts(a->name, "--"))
 			continue;
-		text_addf(out, "\t\t%s) words=\"", a->name);
+		text_addf(out, "\t\t%s) files= words=\"", a->name);
 		for (const char *const *w = a->words; *w != NULL; w++)
 			text_addf(out, "%s%s", w == a->words ? "" : " ", *w);
 		text_add(out, "\" ;;\n");
@@ -82,6 +82,16 @@ add_command(struct text *out, const struct command *command)
 	text_add(out, "\t\tesac\n\t\t;;\n");
 }
 
+/* The verbs of a noun, from the first command that has it. */
+static void
+add_verbs(struct text *out, const struct command *first)
+{
+	for (const struct command *c = first; c != NULL && text_is(c->noun, first->noun);
+	     c = commands_shown(c))
+		if (c->verb != NULL)
+			text_addf(out, "%s ", c->verb);
+}
+
 void
 completion_bash(struct text *out)
 {
@@ -91,8 +101,12 @@ completion_bash(struct text *out)
 		      "\tlocal word=${COMP_WORDS[COMP_CWORD]} before=${COMP_WORDS[COMP_CWORD-1]}\n"
 		      "\tlocal noun= verb= words= files= common=\"--json --yes --help\" i\n"
 		      "\n"
+		      "\t# bash cuts --tls=WORD into three.\n"
+		      "\tif [[ $word == = ]]; then word=\n"
+		      "\telif [[ $before == = ]]; then before=${COMP_WORDS[COMP_CWORD-2]}; fi\n"
 		      "\tcase $before in\n"
 		      "\t-c|--config|--password-file)\n"
+		      "\t\tcompopt -o filenames 2>/dev/null\n"
 		      "\t\tCOMPREPLY=($(compgen -f -- \"$word\")); return ;;\n"
 		      "\tesac\n"
 		      "\tfor ((i = 1; i < COMP_CWORD; i++)); do\n"
@@ -113,25 +127,32 @@ completion_bash(struct text *out)
 		if (c->verb == NULL || !noun_is_new(c))
 			continue;
 		text_addf(out, "\t%s)\n\t\t[[ -z $verb ]] && words=\"", c->noun);
-		for (const struct command *d = c; d != NULL && text_is(d->noun, c->noun);
-		     d = commands_shown(d))
-			if (d->verb != NULL)
-				text_addf(out, "%s ", d->verb);
+		add_verbs(out, c);
 		text_add(out, "\" ;;\n");
 	}
 	text_add(out, "\thelp)\n\t\tcase $verb in\n\t\t\"\") words=\"");
 	for (const struct command *c = commands_shown(NULL); c != NULL; c = commands_shown(c))
 		if (noun_is_new(c))
 			text_addf(out, "%s ", c->noun);
-	text_add(out, "\" ;;\n\t\tesac ;;\n\tesac\n\n\tcase \"$noun${verb:+ $verb}\" in\n");
+	text_add(out, "\" ;;\n");
+	for (const struct command *c = commands_shown(NULL); c != NULL; c = commands_shown(c)) {
+		if (c->verb == NULL || !noun_is_new(c))
+			continue;
+		text_addf(out, "\t\t%s) words=\"", c->noun);
+		add_verbs(out, c);
+		text_add(out, "\" ;;\n");
+	}
+	text_add(out, "\t\tesac ;;\n\tesac\n\n\tcase \"$noun${verb:+ $verb}\" in\n");
 	for (const struct command *c = commands_shown(NULL); c != NULL; c = commands_shown(c))
 		if (!text_is(c->noun, "help"))
 			add_command(out, c);
-	text_add(out,
-		 "\tesac\n"
-		 "\t[[ $word == -* ]] && words=\"$words $common\"\n"
-		 "\tCOMPREPLY=($(compgen -W \"$words\" -- \"$word\"))\n"
-		 "\t[[ -n $files && $word != -* ]] && COMPREPLY+=($(compgen -f -- \"$word\"))\n"
-		 "}\n"
-		 "complete -F _stentorctl stentorctl\n");
+	text_add(out, "\tesac\n"
+		      "\t[[ $word == -* ]] && words=\"$words $common\"\n"
+		      "\tCOMPREPLY=($(compgen -W \"$words\" -- \"$word\"))\n"
+		      "\tif [[ -n $files && $word != -* ]]; then\n"
+		      "\t\tcompopt -o filenames 2>/dev/null\n"
+		      "\t\tCOMPREPLY+=($(compgen -f -- \"$word\"))\n"
+		      "\tfi\n"
+		      "}\n"
+		      "complete -F _stentorctl stentorctl\n");
 }

@@ -80,9 +80,9 @@ word_read(const char **word, const struct call *call, const char *name, const ch
 		if (text_is(*w, *word))
 			return true;
 	near = text_nearest(said, words);
-	return err_fail(err, ERR_SYNTAX, "--%s: \"%s\" is not %s or %s%s%s%s", name, said, words[0],
-			words[1] ? words[1] : "nothing", near ? "; did you mean \"" : "",
-			near ? near : "", near ? "\"?" : "");
+	return err_fail(err, ERR_SYNTAX, "--%s: \"%s\" is not %s%s%s%s%s%s", name, said, words[0],
+			words[1] ? " or " : "", words[1] ? words[1] : "",
+			near ? "; did you mean \"" : "", near ? near : "", near ? "\"?" : "");
 }
 
 static bool

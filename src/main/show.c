@@ -20,12 +20,10 @@ width(const char *text)
 
 /* One line, without control characters (C0, DEL, C1). */
 static void
-add_plainly(struct text *out, const char *bytes, bool lines)
+add_plainly(struct text *out, const char *bytes)
 {
 	for (const unsigned char *p = (const unsigned char *)bytes; *p != '\0'; p++) {
-		if (*p == '\n' && lines)
-			text_add_char(out, '\n');
-		else if (*p == 0xc2 && p[1] >= 0x80 && p[1] <= 0x9f)
+		if (*p == 0xc2 && p[1] >= 0x80 && p[1] <= 0x9f)
 			text_add_char(out, '?'), p++;
 		else
 			text_add_char(out, *p < 0x20 || *p == 0x7f ? '?' : (char)*p);
@@ -40,7 +38,7 @@ add_value(struct text *out, const json_t *value)
 
 	switch (json_typeof(value)) {
 	case JSON_STRING:
-		add_plainly(out, json_string_value(value), false);
+		add_plainly(out, json_string_value(value));
 		break;
 	case JSON_INTEGER:
 		text_addf(out, "%lld", (long long)json_integer_value(value));
@@ -83,11 +81,78 @@ is_table(const json_t *value)
 	return json_is_array(value) && json_is_object(json_array_get(value, 0));
 }
 
+/* Statements are ours, and keep their lines; in strangers' words a line's end is a trick. */
+static bool
+is_statements(const char *name, const json_t *value)
+{
+	return text_is(name, "sql") && json_is_string(value);
+}
+
+/* What a cell of a table has no room for: lines, and what has an inside of its own. */
+static bool
+is_large(const char *name, const json_t *value)
+{
+	return is_statements(name, value) || json_object_size(value) > 0 || is_table(value);
+}
+
+static bool
+has_large_cells(const json_t *rows)
+{
+	const char *name;
+	size_t i;
+	json_t *row, *value;
+
+	json_array_foreach(rows, i, row)
+		json_object_foreach(row, name, value) if (is_large(name, value)) return true;
+	return false;
+}
+
 static void
 pad(struct text *out, size_t from, size_t to)
 {
 	for (; from < to; from++)
 		text_add_char(out, ' ');
+}
+
+/* What separates columns is there even behind a cell that is wider than its column. */
+static void
+gap(struct text *out, size_t wide, size_t column)
+{
+	pad(out, wide < column ? wide : column, column + 2);
+}
+
+static void show_object(struct text *out, const json_t *object, size_t indent);
+
+static void
+show_blocks(struct text *out, const json_t *rows, size_t indent)
+{
+	size_t i;
+	json_t *row;
+
+	json_array_foreach(rows, i, row)
+	{
+		if (i > 0)
+			text_add_char(out, '\n');
+		show_object(out, row, indent);
+	}
+}
+
+static void
+show_lines(struct text *out, const char *lines, size_t indent)
+{
+	while (*lines != '\0') {
+		size_t length = strcspn(lines, "\n");
+		char *line = copy_bytes(lines, length);
+
+		if (length > 0)
+			pad(out, 0, indent);
+		for (char *tab = line; (tab = strchr(tab, '\t')) != NULL;)
+			*tab = ' ';
+		add_plainly(out, line);
+		text_add_char(out, '\n');
+		free(line);
+		lines += length + (lines[length] == '\n');
+	}
 }
 
 static void
@@ -99,6 +164,10 @@ show_table(struct text *out, const json_t *rows, size_t indent)
 	const char *name;
 	json_t *value, *row;
 
+	if (has_large_cells(rows)) {
+		show_blocks(out, rows, indent);
+		return;
+	}
 	json_object_foreach(json_array_get(rows, 0), name, value) if (columns < COLUMNS_MAX)
 	{
 		numbers[columns] = json_is_integer(value);
@@ -128,7 +197,7 @@ show_table(struct text *out, const json_t *rows, size_t indent)
 		for (const char *p = names[c]; *p != '\0'; p++)
 			text_add_char(out, (char)(*p >= 'a' && *p <= 'z' ? *p - 'a' + 'A' : *p));
 		if (c + 1 < columns)
-			pad(out, numbers[c] ? 0 : width(names[c]), numbers[c] ? 2 : widths[c] + 2);
+			gap(out, numbers[c] ? widths[c] : width(names[c]), widths[c]);
 	}
 	text_add_char(out, '\n');
 	json_array_foreach(rows, i, row)
@@ -146,7 +215,7 @@ show_table(struct text *out, const json_t *rows, size_t indent)
 				pad(out, wide, widths[c]);
 			text_add(out, cell.length > 0 ? cell.bytes : "");
 			if (c + 1 < columns)
-				pad(out, numbers[c] ? 0 : wide, numbers[c] ? 2 : widths[c] + 2);
+				gap(out, numbers[c] ? widths[c] : wide, widths[c]);
 			text_clear(&cell);
 		}
 		text_add_char(out, '\n');
@@ -161,8 +230,8 @@ show_object(struct text *out, const json_t *object, size_t indent)
 	json_t *value;
 
 	json_object_foreach((json_t *)object, name,
-			    value) if (!json_is_object(value) && !is_table(value) &&
-				       width(name) > widest) widest = width(name);
+			    value) if (!is_large(name, value) && width(name) > widest) widest =
+		width(name);
 	json_object_foreach((json_t *)object, name, value)
 	{
 		pad(out, 0, indent);
@@ -172,6 +241,9 @@ show_object(struct text *out, const json_t *object, size_t indent)
 		} else if (is_table(value)) {
 			text_addf(out, "%s:\n", name);
 			show_table(out, value, indent + 2);
+		} else if (is_statements(name, value)) {
+			text_addf(out, "%s:\n", name);
+			show_lines(out, json_string_value(value), indent + 2);
 		} else if (json_array_size(value) > 1 && json_is_string(json_array_get(value, 0))) {
 			size_t i;
 			json_t *item;

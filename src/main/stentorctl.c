@@ -12,6 +12,7 @@
 #include "base/random.h"
 #include "base/text.h"
 #include "core/loader.h"
+#include "main/admin.h"
 #include "main/ask.h"
 #include "main/asked.h"
 #include "main/commands.h"
@@ -174,8 +175,9 @@ tell_failure(const struct asked *asked, const json_t *answer)
 		faults_tell(answer);
 		complain(error ? error : "the command failed");
 	}
-	if ((asked->command->flags & COMMAND_LOCAL) != 0 &&
-	    (text_is(kind, "syntax") || text_is(kind, "limit")))
+	if (text_is(kind, "syntax") && json_object_get(answer, "faults") == NULL)
+		return USAGE;
+	if ((asked->command->flags & COMMAND_LOCAL) != 0 && text_is(kind, "limit"))
 		return USAGE;
 	return text_is(kind, "usage") ? USAGE : FAILED_;
 }
@@ -264,6 +266,21 @@ data_find(const char *conf_path)
 	return data;
 }
 
+/* What comes before any answer is said in the form of one. */
+static void
+refuse(const struct asked *asked, const char *kind, const char *text)
+{
+	json_t *answer;
+
+	if (!asked->json) {
+		complain(text);
+		return;
+	}
+	answer = json_pack("{s:b, s:s, s:s}", "ok", 0, "kind", kind, "error", text);
+	print_json(answer);
+	json_decref(answer);
+}
+
 static enum exit_code
 nobody_there(const struct asked *asked, const char *conf_path, const char *data)
 {
@@ -271,15 +288,8 @@ nobody_there(const struct asked *asked, const char *conf_path, const char *data)
 		format_text("no server runs with the data folder \"%s\"; start it with  stentord "
 			    "-c %s",
 			    data, conf_path);
-	json_t *answer;
 
-	if (asked->json) {
-		answer = json_pack("{s:b, s:s, s:s}", "ok", 0, "kind", "no server", "error", text);
-		print_json(answer);
-		json_decref(answer);
-	} else {
-		complain(text);
-	}
+	refuse(asked, "no server", text);
 	free(text);
 	return NO_SERVER;
 }
@@ -372,11 +382,11 @@ reach(struct asked *asked, const char *conf_path, struct talk *talk)
 
 	if (reached == REACHED && (command->flags & COMMAND_ALONE) != 0) {
 		close(fd);
-		complain("the server runs: stop it first, with  stentorctl stop");
+		refuse(asked, "refused", "the server runs: stop it first, with  stentorctl stop");
 	} else if (reached == REACHED) {
 		talk_online(talk, fd);
 	} else if (reached == UNREACHABLE) {
-		complain(err.text);
+		refuse(asked, admin_kind(err.kind), err.text);
 	} else if (!offline) {
 		code = nobody_there(asked, conf_path, data);
 	} else {
@@ -385,7 +395,7 @@ reach(struct asked *asked, const char *conf_path, struct talk *talk)
 		if (lock >= 0)
 			offline_run(conf_path, lock, talk);
 		else
-			complain(err.text);
+			refuse(asked, admin_kind(err.kind), err.text);
 	}
 	if (talk->result != NULL)
 		code = tell(asked, talk->result);
@@ -431,16 +441,41 @@ conf_find_path(const struct asked *asked)
 	return path;
 }
 
+/* Whether the server would take the arguments; it is not bothered with others, and nobody is
+ * asked for a password in vain. */
+static bool
+is_understood(const struct asked *asked, struct err *err)
+{
+	struct call call = { .command = asked->command };
+	bool good = call_read(&call, asked->arguments, err);
+
+	json_decref(call.arguments);
+	return good;
+}
+
 static enum exit_code
 obey(struct asked *asked)
 {
 	enum exit_code code = WELL;
 	char *conf_path = conf_find_path(asked);
 	bool local = (asked->command->flags & COMMAND_LOCAL) != 0;
+	struct err err;
 
+	if (!is_understood(asked, &err)) {
+		complain(err.text);
+		free(conf_path);
+		return USAGE;
+	}
 	if (!local && access(conf_path, R_OK) != 0) {
-		fprintf(stderr, "stentorctl: could not read the configuration \"%s\": %s%s\n",
-			conf_path, strerror(errno), asked->conf ? "" : "; say -c FILE");
+		char *text =
+			format_text("could not read the configuration \"%s\": %s%s", conf_path,
+				    strerror(errno),
+				    asked->conf ? ""
+						: "; say which with -c FILE, or make one with  "
+						  "stentorctl init");
+
+		refuse(asked, "system", text);
+		free(text);
 		free(conf_path);
 		return asked->conf == NULL ? USAGE : FAILED_;
 	}
@@ -466,7 +501,7 @@ help_tell(const struct asked *asked)
 	struct text help = { 0 };
 
 	if (asked->command == NULL)
-		help_write(&help, NULL, NULL);
+		help_write(&help, asked->noun, NULL);
 	else
 		help_write(&help, asked->command->noun, asked->command->verb);
 	fputs(help.bytes, stdout);

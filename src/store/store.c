@@ -296,7 +296,8 @@ store_fails(struct store *store, struct health *health, const char *why)
 	health->down = true;
 	health->since = now_seconds();
 	health->began = now_ms();
-	log_error(&store->scope, "%s%s", store->counted.trouble, reads ? "" : "; writes wait");
+	log_error(&store->scope, "%s%s where=\"%s\"", store->counted.trouble,
+		  reads ? "" : "; writes wait", store->vault->where);
 }
 
 void

@@ -262,7 +262,8 @@ sqlite_words(sqlite3 *db, int code)
 	case SQLITE_NOTADB:
 		return "the file is not an SQLite database";
 	case SQLITE_CORRUPT:
-		return "the file is damaged";
+		return "the file is damaged (`stentorctl store restore` puts a backup in its "
+		       "place)";
 	case SQLITE_READONLY:
 		return code == SQLITE_READONLY_DBMOVED ? "the file was moved or deleted"
 						       : "the file or its folder cannot be written";

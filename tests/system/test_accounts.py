@@ -56,6 +56,16 @@ class Accounts:
         it.ask("account", "remove", "juliet@localhost", "--reserve", "0")
         it.add("juliet")
 
+    def test_a_reserved_name_can_be_freed(self):
+        it = self.ready()
+        it.add("juliet")
+        it.ask("account", "remove", "juliet@localhost")
+        self.assertSays(it.ctl("account", "add", "juliet@localhost", "--generate"), 1, "reserved",
+                        "account remove juliet@localhost --reserve 0")
+        it.ask("account", "remove", "juliet@localhost", "--reserve", "0")
+        it.add("juliet")
+        self.assertEqual(it.ask("account", "show", "juliet@localhost")["state"], "enabled")
+
     def test_what_is_not_there(self):
         it = self.ready()
         for command in ("disable", "enable", "remove", "show"):
@@ -70,7 +80,7 @@ class Accounts:
             done = it.ctl("account", "add", word, "--generate")
             self.assertIn(done.returncode, (1, 2), word)
             self.assertNotEqual(done.stderr, "")
-        self.assertSays(it.ctl("account", "add", "a@localhost/x", "--generate"), 1, "/x")
+        self.assertSays(it.ctl("account", "add", "a@localhost/x", "--generate"), 2, "/x")
 
     def test_names_are_prepared(self):
         it = self.ready()
@@ -109,7 +119,7 @@ class Accounts:
         self.assertEqual([a["jid"] for a in first], ["user%d@localhost" % i for i in range(3)])
         rest = it.ask("account", "list", "localhost", "--after", first[-1]["jid"])
         self.assertEqual([a["jid"] for a in rest], ["user%d@localhost" % i for i in range(3, 7)])
-        self.assertSays(it.ctl("account", "list", "--limit", "0"), 1, "--limit")
+        self.assertSays(it.ctl("account", "list", "--limit", "0"), 2, "--limit")
         self.assertSays(it.ctl("account", "list", "--limit", "x"), 2, "not a number")
 
     def test_tables_for_people(self):

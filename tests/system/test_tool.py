@@ -25,6 +25,37 @@ class Tool(SystemTest):
         self.assertSays(it.ctl("session", "list"), 3, "no server runs")
         self.assertSays(ctl("-c", "/nonexistent/x.conf", "status"), 1, "/nonexistent/x.conf")
 
+    def test_arguments_are_judged_before_anything_is_done(self):
+        it = self.instance()
+        self.assertSays(it.ctl("log", "level", "dbug"), 2, '"dbug" is none of: error, warn')
+        self.assertSays(ctl("completion", "zsh"), 2, '"zsh" is none of: bash')
+        self.assertSays(it.ctl("session", "kick", "juliet"), 2, "NAME@DOMAIN")
+        self.assertSays(it.ctl("account", "list", "--limit", "0"), 2, "between 1 and")
+        self.assertSays(it.ctl("account", "remove", "a@localhost", "--reserve", "-1"), 2,
+                        "between 0 and")
+        self.assertSays(ctl("init", it.above + "/o", "--domain", "a b"), 2, "white space")
+        self.assertFalse(os.path.exists(it.above + "/o"))
+        self.assertSays(ctl("xyzzy"), 2, "stentorctl help")
+        done = ctl("account", "--help")
+        self.assertSays(done, 0, "account passwd JID")
+        self.assertNotIn("session", done.stdout.split("\n")[0])
+
+    def test_refusals_in_json(self):
+        it = self.instance()
+        it.start()
+        answer = json.loads(it.ctl("--json", "--yes", "store", "restore", "/x").stdout)
+        self.assertIn("stop it first", answer["error"])
+        answer = json.loads(ctl("--json", "-c", "/nonexistent/x", "status").stdout)
+        self.assertIn("/nonexistent/x", answer["error"])
+
+    def test_a_domain_that_is_not_served(self):
+        it = self.instance()
+        it.start()
+        self.assertSays(it.ctl("announce", "hello", "--domain", "localhots"), 1,
+                        '"localhots" is not served here; did you mean "localhost"')
+        self.assertSays(it.ctl("account", "list", "localhots"), 1, 'did you mean "localhost"')
+        self.assertSays(it.ctl("announce", "hello"), 2, "--domain")
+
     def test_no_server_in_json(self):
         it = self.instance()
         done = it.ctl("--json", "status")

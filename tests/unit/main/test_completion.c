@@ -136,6 +136,29 @@ remove_script(void **state)
 	return unlink(script);
 }
 
+static void
+values_follow_an_equals_sign_too(void **state)
+{
+	char offered[4096];
+
+	(void)state;
+	/* as bash cuts it */
+	offers(offered, sizeof offered, "stentorctl init x --tls = req");
+	assert_string_equal(offered, "required\n");
+	offers(offered, sizeof offered, "stentorctl init x --tls =");
+	assert_string_equal(offered, "required optional\n");
+	offers(offered, sizeof offered, "stentorctl init x --tls ");
+	assert_string_equal(offered, "required optional\n");
+}
+
+static void
+help_is_for_verbs_too(void **state)
+{
+	(void)state;
+	is_offered("stentorctl help acc", "account");
+	is_offered("stentorctl help account pas", "passwd");
+}
+
 int
 main(void)
 {
@@ -143,6 +166,8 @@ main(void)
 		cmocka_unit_test(nouns_come_first),
 		cmocka_unit_test(verbs_belong_to_their_noun),
 		cmocka_unit_test(options_belong_to_their_command),
+		cmocka_unit_test(values_follow_an_equals_sign_too),
+		cmocka_unit_test(help_is_for_verbs_too),
 		cmocka_unit_test(choices_are_offered),
 		cmocka_unit_test(hidden_commands_stay_hidden),
 	};

@@ -93,6 +93,30 @@ letters_count_as_one_each(void **state)
 		 "JID       X\njüliet@b  1\nromeo@b   2\n");
 }
 
+static void
+wide_cells_keep_their_distance(void **state)
+{
+	char json[256], table[256], wide[81];
+
+	(void)state;
+	memset(wide, 'w', 80);
+	wide[80] = '\0';
+	snprintf(json, sizeof json, "[{\"a\": \"%s\", \"b\": \"1\"}]", wide);
+	snprintf(table, sizeof table, "A%61sB\n%s  1\n", "", wide);
+	is_shown(json, table);
+}
+
+static void
+what_does_not_fit_a_cell_makes_blocks(void **state)
+{
+	(void)state;
+	is_shown("[{\"module\": \"a\", \"sql\": \"-- one\\nCREATE (\\n\\tx);\\n\"},"
+		 " {\"module\": \"b\", \"sql\": \"DROP\"}]",
+		 "module: a\nsql:\n  -- one\n  CREATE (\n   x);\n\nmodule: b\nsql:\n  DROP\n");
+	is_shown("[{\"domain\": \"d\", \"options\": [{\"option\": \"o\", \"value\": \"1\"}]}]",
+		 "domain: d\noptions:\n  OPTION  VALUE\n  o       1\n");
+}
+
 int
 main(void)
 {
@@ -105,6 +129,8 @@ main(void)
 		cmocka_unit_test(an_empty_list_says_so),
 		cmocka_unit_test(strangers_words_cannot_move_the_cursor),
 		cmocka_unit_test(letters_count_as_one_each),
+		cmocka_unit_test(wide_cells_keep_their_distance),
+		cmocka_unit_test(what_does_not_fit_a_cell_makes_blocks),
 	};
 
 	return cmocka_run_group_tests_name("main/show", tests, NULL, NULL);
