@@ -170,20 +170,14 @@ static struct element *
 wrap(const struct stanza *stanza, enum way way)
 {
 	struct arena *arena = stanza->arena;
-	struct element *wrapper = element_new(arena, NS_CLIENT, "message");
 	struct element *copy = element_copy(arena, stanza->element);
-	struct element *around;
 
-	element_set(arena, wrapper, "from", stanza->account->jid->bare);
-	element_set(arena, wrapper, "type", element_get(stanza->element, "type"));
-	around = element_add(arena, wrapper, NS_CARBONS, way == SENT ? "sent" : "received");
-	around = element_add(arena, around, NS_FORWARD, "forwarded");
 	if (!stanza->addressed)
 		element_set(arena, copy, "to", stanza->to.full);
 	if (way == SENT && !jid_equal_bare(&stanza->to, stanza->account->jid))
 		write_id(stanza, copy);
-	element_put(around, copy);
-	return wrapper;
+	return carbon_wrap(arena, way == SENT ? CARBON_SENT : CARBON_RECEIVED,
+			   stanza->account->jid->bare, copy);
 }
 
 static void
@@ -275,7 +269,25 @@ on_switch(void *self, struct iq *iq)
 	if (wants == NULL)
 		return iq_error(iq, NOT_ALLOWED, NULL);
 	wants->carbons = strcmp(iq->query->name, "enable") == 0;
+	session_changed(iq->session);
 	return iq_result(iq, NULL);
+}
+
+static void
+on_saving(void *self, struct session *session, struct arena *arena, struct element *state)
+{
+	const struct wants *wants = session_corner(session, self);
+
+	if (wants->carbons)
+		element_add(arena, state, NS_CARBONS, "enable");
+}
+
+static void
+on_reviving(void *self, struct session *session, const struct element *state)
+{
+	struct wants *wants = session_corner(session, self);
+
+	wants->carbons = element_child(state, NS_CARBONS, "enable") != NULL;
 }
 
 static enum outcome
@@ -307,6 +319,8 @@ static const struct hook hooks[] = {
 	HOOK(message_arriving, COPY, on_arriving),
 	HOOK(message_leaving, COPY, on_leaving),
 	FACT(account_unloading, on_unloading),
+	FACT(session_saving, on_saving),
+	FACT(session_reviving, on_reviving),
 	{ 0 },
 };
 

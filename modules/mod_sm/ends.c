@@ -100,11 +100,9 @@ content_of_message(const struct element *message, enum stanza_type type, const s
 	if (type == TYPE_GROUPCHAT)
 		return CONTENT_GROUPCHAT;
 	if (is_from(message, account->bare)) {
-		if (element_child(message, NS_CARBONS, "received") != NULL)
-			return CONTENT_RECEIVED;
-		if (element_child(message, NS_CARBONS, "sent") != NULL)
+		if (carbon_of(message) == CARBON_SENT)
 			return CONTENT_SENT;
-		return CONTENT_SERVER;
+		return carbon_message(message) != NULL ? CONTENT_RECEIVED : CONTENT_SERVER;
 	}
 	if (element_child(message, NS_PUBSUB_EVENT, "event") != NULL)
 		return CONTENT_EVENT;

@@ -88,21 +88,6 @@ is_shared(const struct owed *owed)
 	return owed->audience != NULL && (owed->audience->heard || owed->audience->holds > 1);
 }
 
-/* What a copy is of. */
-static struct element *
-copied(struct element *copy)
-{
-	struct element *part = element_child(copy, NS_CARBONS, "received");
-
-	if (part != NULL)
-		part = element_child(part, NS_FORWARD, "forwarded");
-	if (part != NULL)
-		part = element_child(part, NS_CLIENT, "message");
-	if (part != NULL)
-		element_remove(part);
-	return part;
-}
-
 static void
 add_delay(struct arena *arena, struct element *message, const char *domain, uint32_t at)
 {
@@ -155,8 +140,8 @@ decide(struct leaving *leaving, const struct owed *owed)
 	element = element_of(owed, arena);
 	if (element != NULL) {
 		content = content_of(owed, element, leaving->account->jid);
-		if (content == CONTENT_RECEIVED && (element = copied(element)) == NULL)
-			content = CONTENT_SERVER;
+		if (content == CONTENT_RECEIVED && (element = carbon_message(element)) != NULL)
+			element_remove(element);
 		fate = fate_of(leaving->cause, content, owed->archive_id != 0, is_shared(owed));
 		leaving->counts[fate]++;
 		if (fate == FATE_REDELIVER)

@@ -485,7 +485,7 @@ account_arrive(struct domain *domain, struct stanza *stanza)
 	if (account == NULL) {
 		/* Presence of others means nothing to who is not here (§8.5.2.2.2), and a
 		 * contact list of cold accounts is not worth a hundred reads a login. */
-		if (stanza->kind == STANZA_PRESENCE &&
+		if (stanza->kind == STANZA_PRESENCE && domain->sleepers == 0 &&
 		    (stanza->type == TYPE_AVAILABLE || stanza->type == TYPE_UNAVAILABLE ||
 		     stanza->type == TYPE_ERROR ||
 		     (stanza->type == TYPE_PROBE && domain_find(stanza->from.domain) != NULL))) {

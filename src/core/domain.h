@@ -61,6 +61,7 @@ struct domain {
 	struct table rules;
 	struct list place; /* among the ended */
 	bool unwanted;     /* while a configuration is applied */
+	unsigned sleepers; /* modules that know of sessions in accounts not in memory */
 };
 
 /* Options of a domain's own. */

@@ -43,6 +43,10 @@ struct client_ops {
 	uint32_t (*settled)(struct client *client);
 	/* Calls `fn` each time that number rises; NULL ends it. */
 	void (*on_settled)(struct client *client, void (*fn)(void *ctx), void *ctx);
+	/* Whether it is about to say goodbye: `fn` of on_settled is called once when that begins.
+	 * It waits, for a while, for who has something to say before. */
+	bool (*closing)(struct client *client);
+	void (*linger)(struct client *client, bool on);
 	/* The stream goes on as the carrier of a session that exists (resumption). */
 	void (*adopt)(struct client *client, struct session *session);
 	/* The address it comes from: "192.0.2.7". */

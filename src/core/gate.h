@@ -20,8 +20,8 @@ struct gate_wait {
 	void *arg;
 };
 
-struct gate *gate_new(void);                      /* held once */
+PUBLIC struct gate *gate_new(void);               /* held once */
 PUBLIC struct gate *gate_hold(struct gate *gate); /* NULL stays NULL */
 PUBLIC void gate_drop(struct gate *gate);
 PUBLIC void gate_wait(struct gate *gate, struct gate_wait *wait, void (*fn)(void *arg), void *arg);
-void gate_answer(struct gate *gate, bool open);
+PUBLIC void gate_answer(struct gate *gate, bool open);

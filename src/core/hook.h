@@ -75,6 +75,17 @@ struct text;
 	 * what it said, or NULL when it just went away. */                                     \
 	X(session_unavailable, void,                                                            \
 	  (void *self, struct session *session, const struct element *presence))                \
+	/* What should outlive the process has changed of a session (core/lasting.h). */        \
+	X(session_changed, void, (void *self, struct session *session))                         \
+	/* A session's state is written down: put children of your own below it; and it is made \
+	 * anew from what was. */                                                               \
+	X(session_saving, void,                                                                 \
+	  (void *self, struct session *session, struct arena *arena, struct element *state))    \
+	X(session_reviving, void,                                                               \
+	  (void *self, struct session *session, const struct element *state))                   \
+	/* The server stops, and the session lasts beyond that: its module writes down what it  \
+	 * has to. */                                                                           \
+	X(session_put_by, void, (void *self, struct session *session))                          \
 	/* A session has lost what carried it.  LATER: the handler keeps it and will call       \
 	 * session_carry or session_end. */                                                     \
 	X(carrier_lost, enum outcome, (void *self, struct session *session))                    \

@@ -52,6 +52,8 @@ void passage_end(struct stanza *stanza);
 void account_head_done(struct account *account); /* the lane's head has been dealt with */
 
 /* --- session.c --- */
+/* In the account's list, carried by nobody, and not told of. */
+struct session *session_new(struct account *account, const char *resource);
 void session_corners_make(struct session *session); /* anew, when modules have changed */
 /* A hook holds one of its stanzas on the way out, or does so no more. */
 void session_hold_back(struct session *session, bool back);
@@ -62,6 +64,10 @@ void presence_left(struct stanza *stanza);   /* has passed the leaving hooks */
 void presence_handle(struct stanza *stanza); /* subscriptions and probes that arrived */
 void presence_heard(struct session *session, const struct stanza *stanza); /* is delivered */
 void presence_session_left(struct session *session);
+void presence_save(const struct session *session, struct arena *arena, struct element *state);
+void presence_revive(struct session *session, const struct element *state);
+void presence_refresh(struct session *session);
+void presence_forget(struct session *session);
 bool presence_is_directed_to(const struct session *session, const struct jid *who);
 void contact_end(struct account *account, const struct contact *contact); /* roster removal */
 

@@ -16,6 +16,7 @@
 #include <string.h>
 
 #include "core/internal.h"
+#include "core/lasting.h"
 
 #define MODULES_MAX 128
 
@@ -670,8 +671,15 @@ accounts_end(void)
 	struct account *account, *next;
 
 	for (account = account_next(NULL); account != NULL; account = next) {
+		struct session *session;
+
 		next = account_next(account);
+		account_hold(account);
+		LIST_EACH (&account->sessions, session, struct session, place)
+			if (session->lasting)
+				session_put_by(session);
 		account_end(account, STREAM_SYSTEM_SHUTDOWN, NULL);
+		account_drop(account);
 	}
 }
 

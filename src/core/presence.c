@@ -12,6 +12,7 @@
 #include <string.h>
 
 #include "core/internal.h"
+#include "core/lasting.h"
 #include "core/router.h"
 #include "xml/parser.h"
 #include "xml/writer.h"
@@ -163,16 +164,14 @@ probe_contacts(struct session *session)
 	arena_drop(arena);
 }
 
-/* A newcomer hears how its account's other sessions are, and who waits for an answer. */
+/* How its account's other sessions are. */
 static void
-greet(struct session *session)
+tell_of_own(struct session *session)
 {
-	struct account *account = session->account;
-	const struct contact *contact = NULL;
 	struct session *other;
 	struct arena *arena = arena_new();
 
-	LIST_EACH (&account->sessions, other, struct session, place) {
+	LIST_EACH (&session->account->sessions, other, struct session, place) {
 		struct element *copy;
 
 		if (other == session || !other->available)
@@ -182,6 +181,18 @@ greet(struct session *session)
 		element_set(arena, copy, "to", session->jid->full);
 		session_say(session, copy);
 	}
+	arena_drop(arena);
+}
+
+/* A newcomer hears that, and who waits for an answer. */
+static void
+greet(struct session *session)
+{
+	struct account *account = session->account;
+	const struct contact *contact = NULL;
+	struct arena *arena = arena_new();
+
+	tell_of_own(session);
 	while ((contact = roster_next(account->roster, contact)) != NULL) {
 		struct element *request;
 
@@ -226,6 +237,7 @@ became_available(struct session *session, struct stanza *stanza)
 		probe_contacts(session);
 	}
 	FACTS(account->domain, session_available, session, first);
+	session_changed(session);
 }
 
 /* The table, which is no longer the session's. */
@@ -269,6 +281,8 @@ became_unavailable(struct session *session, const struct element *presence, stru
 		      stanza != NULL ? presence : NULL);
 	free(session->presence);
 	session->presence = NULL;
+	if (!session->leaving)
+		session_changed(session);
 }
 
 void
@@ -284,11 +298,16 @@ presence_session_left(struct session *session)
 
 /* --- directed --- */
 
+static bool
+presence_is_known_to(const struct session *session, const char *address)
+{
+	return session->directed != NULL && table_get(session->directed, address) != NULL;
+}
+
 bool
 presence_is_directed_to(const struct session *session, const struct jid *who)
 {
-	return session->directed != NULL && (table_get(session->directed, who->full) != NULL ||
-					     table_get(session->directed, who->bare) != NULL);
+	return presence_is_known_to(session, who->full) || presence_is_known_to(session, who->bare);
 }
 
 /* Forgets that presence was sent to that address. */
@@ -304,6 +323,7 @@ undirect(struct session *session, const char *address)
 	table_remove(session->directed, entry);
 	free(directed->jid);
 	free(directed);
+	session_changed(session);
 }
 
 void
@@ -314,27 +334,101 @@ presence_heard(struct session *session, const struct stanza *stanza)
 		undirect(session, stanza->from.full);
 }
 
+static void
+remember_directed(struct session *session, const struct jid *to)
+{
+	struct directed *directed;
+
+	if (session->directed == NULL)
+		session->directed = zalloc(sizeof *session->directed);
+	if (table_get(session->directed, to->full) != NULL)
+		return;
+	directed = zalloc(sizeof *directed);
+	directed->jid = jid_own(to);
+	table_put(session->directed, &directed->entry, directed->jid->full);
+}
+
 static bool
 direct(struct session *session, struct stanza *stanza)
 {
-	struct entry *entry;
-	struct directed *directed;
-
 	if (stanza->type == TYPE_UNAVAILABLE) {
 		undirect(session, stanza->to.full);
 		return true;
 	}
-	if (session->directed == NULL)
-		session->directed = zalloc(sizeof *session->directed);
-	entry = table_get(session->directed, stanza->to.full);
-	if (entry != NULL)
+	if (presence_is_known_to(session, stanza->to.full))
 		return true;
-	if (session->directed->count >= DIRECTED_MAX)
+	if (session->directed != NULL && session->directed->count >= DIRECTED_MAX)
 		return false;
-	directed = zalloc(sizeof *directed);
-	directed->jid = jid_own(&stanza->to);
-	table_put(session->directed, &directed->entry, directed->jid->full);
+	remember_directed(session, &stanza->to);
+	session_changed(session);
 	return true;
+}
+
+/* --- what lasts (core/lasting.h) --- */
+
+void
+presence_save(const struct session *session, struct arena *arena, struct element *state)
+{
+	struct entry *entry = NULL;
+
+	if (session->available)
+		element_put(state, element_copy(arena, session->presence));
+	while (session->directed != NULL && (entry = table_next(session->directed, entry)) != NULL)
+		element_set(arena, element_add(arena, state, NULL, "directed"), "to",
+			    CONTAINER(entry, struct directed, entry)->jid->full);
+}
+
+void
+presence_revive(struct session *session, const struct element *state)
+{
+	const struct element *presence = element_child(state, NS_CLIENT, "presence");
+	struct arena *arena = arena_new();
+
+	if (presence != NULL && read_priority(&session->priority, presence, arena)) {
+		session->presence = element_own(presence);
+		session->available = true;
+	}
+	ELEMENT_EACH (state, child) {
+		const char *to = element_get(child, "to");
+		struct jid jid;
+
+		if (strcmp(child->name, "directed") == 0 && to != NULL &&
+		    jid_parse(&jid, arena, to, NULL))
+			remember_directed(session, &jid);
+	}
+	arena_drop(arena);
+}
+
+/* Whoever does not answer has gone, and nobody else tells. */
+void
+presence_refresh(struct session *session)
+{
+	struct account *account = session->account;
+	struct arena *arena = arena_new();
+	const struct jid **of = contacts_of(account, arena, false);
+
+	for (; session->available && *of != NULL; of++) {
+		struct element *gone = element_new(arena, NS_CLIENT, "presence");
+
+		element_set(arena, gone, "type", "unavailable");
+		element_set(arena, gone, "from", (*of)->bare);
+		element_set(arena, gone, "to", session->jid->full);
+		session_say(session, gone);
+	}
+	if (session->available) {
+		tell_of_own(session);
+		probe_contacts(session);
+		FACTS(account->domain, session_available, session, false);
+	}
+	arena_drop(arena);
+}
+
+void
+presence_forget(struct session *session)
+{
+	if (session->directed != NULL)
+		forget_directed(session->directed);
+	session->directed = NULL;
 }
 
 /* --- subscriptions, outbound --- */

@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "core/internal.h"
+#include "core/lasting.h"
 #include "xmpp/ns.h"
 
 #define NAME_MAX_BYTES 1023
@@ -24,6 +25,7 @@ on_get(void *self, struct iq *iq)
 	(void)self;
 	if (iq->session != NULL)
 		iq->session->interested = true;
+	session_changed(iq->session);
 	(void)snprintf(version, sizeof version, "%lld", (long long)roster->version);
 	if (known != NULL && strcmp(known, version) == 0)
 		return iq_result(iq, NULL); /* §2.6.3: what you have is what there is */

@@ -8,6 +8,7 @@
 #include "base/clock.h"
 #include "base/random.h"
 #include "core/internal.h"
+#include "core/lasting.h"
 #include "core/router.h"
 #include "xml/writer.h"
 #include "xmpp/ns.h"
@@ -115,14 +116,32 @@ session_corners_make(struct session *session)
 }
 
 struct session *
+session_new(struct account *account, const char *resource)
+{
+	struct session *session = zalloc(sizeof *session);
+	struct arena *arena = arena_new();
+	struct jid jid;
+
+	jid_join(&jid, arena, account->jid->local, account->jid->domain, resource);
+	session->jid = jid_own(&jid);
+	arena_drop(arena);
+	session->account = account_hold(account);
+	session->since = now_seconds();
+	session->log = (struct log_scope) { .parent = &account->log, .describe = describe };
+	session->holds = 1; /* the account's */
+	session_corners_make(session);
+	list_append(&account->sessions, &session->place);
+	account->session_count++;
+	return session;
+}
+
+struct session *
 session_bind(struct account *account, const char *resource, const struct carrier *carrier,
 	     void *carried)
 {
-	struct session *session = zalloc(sizeof *session), *before;
-	struct arena *arena = arena_new();
+	struct session *session, *before;
 	bool gone;
 	char made[17];
-	struct jid jid;
 
 	if (resource == NULL) {
 		random_name(made, sizeof made - 1);
@@ -133,18 +152,9 @@ session_bind(struct account *account, const char *resource, const struct carrier
 	if (before != NULL)
 		session_end(before, STREAM_CONFLICT, "replaced by a new connection");
 
-	jid_join(&jid, arena, account->jid->local, account->jid->domain, resource);
-	session->jid = jid_own(&jid);
-	arena_drop(arena);
-	session->account = account_hold(account);
-	session->since = now_seconds();
-	session->log = (struct log_scope) { .parent = &account->log, .describe = describe };
+	session = session_new(account, resource);
 	session->carrier = carrier;
 	session->carried = carried;
-	session->holds = 1; /* the account's */
-	session_corners_make(session);
-	list_append(&account->sessions, &session->place);
-	account->session_count++;
 	session_look(session);
 	session_hold(session);
 	FACTS(account->domain, session_bound, session);
@@ -356,6 +366,7 @@ void
 session_asked_history(struct session *session)
 {
 	session->has_history = true;
+	session_changed(session);
 }
 
 size_t

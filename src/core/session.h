@@ -107,6 +107,7 @@ struct session {
 	uint32_t holds;
 	uint16_t held; /* its stanzas that a hook holds on their way out: it is not read */
 	bool leaving, gone;
+	bool lasting; /* a module keeps it beyond the end of the process (core/lasting.h) */
 };
 
 /* The session of that resource; NULL when there is none. */

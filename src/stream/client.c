@@ -399,6 +399,10 @@ woken(struct stream *stream)
 {
 	struct client_stream *client = client_of_stream(stream);
 
+	if (stream->state == DRAINING && !client->warned) {
+		client->warned = true;
+		client->news |= client->on_settled != NULL;
+	}
 	tell_settled(client);
 	if (stream_unsent(stream) > (size_t)stream_settings()->unsent && stream_is_open(stream))
 		stream_abort(stream, "too much waits for it");
@@ -417,7 +421,7 @@ is_settled(const struct stream *stream)
 {
 	const struct client_stream *client = (const struct client_stream *)stream;
 
-	return client->ledger.open == 0 && !client->news;
+	return client->ledger.open == 0 && !client->news && !client->lingers;
 }
 
 /* --- what core says to it --- */
@@ -586,6 +590,22 @@ module_resumes(struct client *module_view, struct session *session)
 	}
 }
 
+static bool
+module_asks_closing(struct client *module_view)
+{
+	return client_of_module(module_view)->stream.state == DRAINING;
+}
+
+static void
+module_lingers(struct client *module_view, bool on)
+{
+	struct client_stream *client = client_of_module(module_view);
+
+	client->lingers = on;
+	if (client->stream.state == DRAINING)
+		stream_wake(&client->stream);
+}
+
 static const char *
 module_asks_peer(const struct client *module_view, char out[64])
 {
@@ -603,6 +623,8 @@ static const struct client_ops client_ops = {
 	.heard = module_asks_heard,
 	.settled = module_asks_settled,
 	.on_settled = module_waits_settled,
+	.closing = module_asks_closing,
+	.linger = module_lingers,
 	.adopt = module_resumes,
 	.peer = module_asks_peer,
 };

@@ -41,7 +41,9 @@ struct client_stream {
 	bool asking : 1;  /* a module is asked about an element just now */
 	bool paused : 1;  /* core has asked for that */
 	bool full : 1;    /* too much in work */
-	bool news : 1;    /* the settled number has risen */
+	bool news : 1;    /* the settled number has risen, or goodbye is due */
+	bool warned : 1;  /* that goodbye is due */
+	bool lingers : 1; /* a module has something to say before */
 };
 
 /* Opens a port for clients: with STARTTLS, or with TLS from the first byte (XEP-0368).

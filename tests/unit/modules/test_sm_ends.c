@@ -162,7 +162,11 @@ static void
 only_the_account_itself_makes_copies(void **state)
 {
 	(void)state;
-	assert_int_equal(content(OWN("<received xmlns='urn:xmpp:carbons:2'/>")), CONTENT_RECEIVED);
+	assert_int_equal(content(OWN("<received xmlns='urn:xmpp:carbons:2'><forwarded "
+				     "xmlns='urn:xmpp:forward:0'><message "
+				     "xmlns='jabber:client'/></forwarded></received>")),
+			 CONTENT_RECEIVED);
+	assert_int_equal(content(OWN("<received xmlns='urn:xmpp:carbons:2'/>")), CONTENT_SERVER);
 	assert_int_equal(content(OWN("<sent xmlns='urn:xmpp:carbons:2'/>")), CONTENT_SENT);
 	assert_int_equal(content(OWN("<result xmlns='urn:xmpp:mam:2'/>")), CONTENT_SERVER);
 	assert_int_equal(content(FROM(" type='chat'", "<received xmlns='urn:xmpp:carbons:2'/>")),

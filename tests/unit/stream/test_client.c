@@ -1087,6 +1087,42 @@ a_module_can_say_something_before_what_waits(void **state)
 	gate_drop(gate);
 }
 
+static unsigned warned;
+
+static void
+on_goodbye(void *ctx)
+{
+	struct client *client = ctx;
+
+	warned += client->ops->closing(client);
+	client->ops->linger(client, true);
+}
+
+static void
+a_module_can_say_something_before_the_goodbye(void **state)
+{
+	struct client_stream *client;
+	struct element *last = element_new(stage_arena, "urn:example", "last");
+
+	(void)state;
+	client = stage_bound_client();
+	client->client.ops->on_settled(&client->client, on_goodbye, &client->client);
+	assert_false(client->client.ops->closing(&client->client));
+	warned = 0;
+	streams_shutdown(NULL);
+	stage_turn();
+	assert_int_equal(warned, 1);
+	assert_string_equal(said(), "");
+	stage_wait(SECONDS(1));
+	assert_string_equal(said(), "");
+	client->client.ops->tell(&client->client, last);
+	client->client.ops->on_settled(&client->client, NULL, NULL);
+	client->client.ops->linger(&client->client, false);
+	stage_turn();
+	ASSERT_SAID("<last xmlns='urn:example'/><stream:error><system-shutdown");
+	assert_int_equal(warned, 1);
+}
+
 static void
 a_module_can_say_in_detail_why_it_closes(void **state)
 {
@@ -1185,6 +1221,7 @@ main(void)
 		TEST(the_end_of_a_domain_is_told),
 		TEST(a_space_keeps_a_silent_connection_open_when_asked_to),
 		TEST(a_module_can_say_something_before_what_waits),
+		TEST(a_module_can_say_something_before_the_goodbye),
 		TEST(a_module_can_say_in_detail_why_it_closes),
 		TEST(a_session_can_be_carried_on),
 	};
