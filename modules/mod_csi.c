@@ -409,8 +409,8 @@ on_carried(void *self, struct session *session)
 	shard_post(shard_here(), &waking->post, woken, waking);
 }
 
-/* Who keeps account of what was not delivered shall know of messages, too; presence and chat
- * states are over with the session. */
+/* What becomes of messages is for who keeps account of what was not delivered (mod_sm); presence
+ * is over with the session. */
 static void
 on_left(void *self, struct session *session)
 {
@@ -422,7 +422,7 @@ on_left(void *self, struct session *session)
 		struct parcel parcel =
 			take_out(queue, LIST_ITEM(queue->parcels.next, struct held, place));
 
-		if (parcel.archive_id != 0)
+		if (parcel.kind == STANZA_MESSAGE)
 			session_let_go(session, parcel);
 		else
 			parcel_drop(&parcel);
