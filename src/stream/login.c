@@ -185,9 +185,10 @@ name_read(struct login *login, const char *name)
 {
 	const char *domain = login->client->stream.domain->name;
 	const char *at = strrchr(name, '@');
+	const char *said = at != NULL ? jid_prepare_domain(login->arena, at + 1, NULL) : NULL;
 	const char *local = name;
 
-	if (at != NULL && strcmp(at + 1, domain) == 0)
+	if (said != NULL && strcmp(said, domain) == 0)
 		local = arena_copy_bytes(login->arena, name, (size_t)(at - name));
 	return jid_make(&login->who, login->arena, local, domain, NULL, NULL) &&
 	       login->who.local != NULL;

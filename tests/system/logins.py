@@ -101,6 +101,17 @@ def wrong_passwords_and_unknown_names_sound_the_same():
     assert known[1:] == unknown[1:] and known[0] != unknown[0], (known, unknown)
 
 
+def names_are_prepared_and_may_be_whole_addresses():
+    for name in ("JULIET", "juliet@localhost", "Juliet@LocalHost"):
+        for mechanism in ("PLAIN", "SCRAM-SHA-256"):
+            with begun() as it:
+                it.authenticate(name, SECRET, mechanism)
+                it.open()
+                assert it.bind("x") == "juliet@localhost/x", it.jid
+    with begun() as it:
+        refused("not-authorized", it.authenticate, "juliet@verona.example", SECRET)
+
+
 def authzids_are_ones_own_or_refused():
     for mechanism in ("PLAIN", "SCRAM-SHA-1", "SCRAM-SHA-256-PLUS"):
         with begun() as it:
@@ -316,7 +327,8 @@ def run_all(*tests):
 
 if __name__ == "__main__":
     run_all(each_mechanism_logs_in, only_what_works_is_offered, a_login_in_the_clear_is_refused,
-            wrong_passwords_and_unknown_names_sound_the_same, authzids_are_ones_own_or_refused,
+            wrong_passwords_and_unknown_names_sound_the_same,
+            names_are_prepared_and_may_be_whole_addresses, authzids_are_ones_own_or_refused,
             exporters_bind_as_well, downgrades_are_seen, odd_messages_are_refused_by_name, attempts_are_counted,
             alpn_is_answered, each_domain_has_its_certificate, tickets_resume, old_tls_is_refused,
             a_new_certificate_is_used_after_a_reload, who_is_there_when_it_stops_is_sent_elsewhere)
