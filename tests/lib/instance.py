@@ -14,6 +14,7 @@ import sys
 import time
 
 import mariadb
+from ports import port_base
 
 STENTORD = os.environ.get("STENTORD", "build/stentord")
 STENTORCTL = os.environ.get("STENTORCTL", "build/stentorctl")
@@ -25,34 +26,11 @@ class Skip(Exception):
     """What the test needs is not installed."""
 
 
-def free_port_base():
-    """A base so that base+22, +23, +43, +69, +70 and +80 are free."""
-    for _ in range(200):
-        with socket.socket() as probe:
-            probe.bind(("127.0.0.1", 0))
-            base = probe.getsockname()[1] // 100 * 100
-        if base < 2000 or base > 60000:
-            continue
-        sockets = []
-        try:
-            for offset in (22, 23, 43, 69, 70, 80):
-                s = socket.socket()
-                sockets.append(s)
-                s.bind(("127.0.0.1", base + offset))
-            return base
-        except OSError:
-            continue
-        finally:
-            for s in sockets:
-                s.close()
-    raise RuntimeError("no free ports")
-
-
 class Instance:
     def __init__(self, name="instance", domains=("localhost",), tls=None, registration=None,
                  options=(), shards=None, words=()):
         self.folder = os.path.join(TMP, name)
-        self.base = free_port_base()
+        self.base = port_base()
         self.conf = os.path.join(self.folder, "stentor.conf")
         self.process = None
         said = [STENTORCTL, "init", self.folder, "--port-base", str(self.base)]

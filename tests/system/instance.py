@@ -22,26 +22,12 @@ import unittest
 ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 sys.path.insert(0, os.path.join(ROOT, "tests", "lib"))
 import mariadb  # noqa: E402
+from ports import port_base  # noqa: E402
 
 STENTORD = os.environ.get("STENTORD", os.path.join(ROOT, "build", "stentord"))
 STENTORCTL = os.environ.get("STENTORCTL", os.path.join(ROOT, "build", "stentorctl"))
 TMP = os.environ.get("TMP", os.environ.get("TMPDIR", "/tmp"))
 PATIENCE = 60 if os.environ.get("STENTOR_SLOW") else 20
-
-
-def port_base():
-    """A base whose six ports are free now."""
-    for attempt in range(200):
-        base = 20000 + (os.getpid() * 101 + attempt * 89) % 40000
-        try:
-            for offset in (22, 23, 69, 70, 80, 43):
-                for family, address in ((socket.AF_INET, "127.0.0.1"), (socket.AF_INET6, "::1")):
-                    with socket.socket(family, socket.SOCK_STREAM) as s:
-                        s.bind((address, base + offset))
-            return base
-        except OSError:
-            continue
-    raise RuntimeError("no free ports")
 
 
 class Instance:
