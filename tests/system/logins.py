@@ -329,6 +329,6 @@ if __name__ == "__main__":
     run_all(each_mechanism_logs_in, only_what_works_is_offered, a_login_in_the_clear_is_refused,
             wrong_passwords_and_unknown_names_sound_the_same,
             names_are_prepared_and_may_be_whole_addresses, authzids_are_ones_own_or_refused,
-            exporters_bind_as_well, downgrades_are_seen, odd_messages_are_refused_by_name, attempts_are_counted,
-            alpn_is_answered, each_domain_has_its_certificate, tickets_resume, old_tls_is_refused,
+            exporters_bind_as_well, downgrades_are_seen, odd_messages_are_refused_by_name,
+            attempts_are_counted, alpn_is_answered, each_domain_has_its_certificate, tickets_resume, old_tls_is_refused,
             a_new_certificate_is_used_after_a_reload, who_is_there_when_it_stops_is_sent_elsewhere)
