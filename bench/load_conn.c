@@ -278,7 +278,7 @@ read_plain(struct conn *conn)
 	else if (got == 0)
 		fail_with(conn, conn->ended ? NULL : "the server hung up");
 	else if (errno != EAGAIN && errno != EINTR)
-		fail_with(conn, strerror(errno));
+		fail_with(conn, conn->ended ? NULL : strerror(errno));
 }
 
 static void
@@ -296,7 +296,8 @@ read_secure(struct conn *conn)
 		else if (got == 0 || got == GNUTLS_E_PREMATURE_TERMINATION)
 			fail_with(conn, conn->ended ? NULL : "the server hung up");
 		else if (got < 0 && gnutls_error_is_fatal((int)got) != 0)
-			fail_with(conn, gnutls_strerror((int)got));
+			/* When all is said, some servers answer our farewell by a reset. */
+			fail_with(conn, conn->ended ? NULL : gnutls_strerror((int)got));
 	}
 }
 

@@ -46,7 +46,6 @@ class Bench:
         self.running = {}   # the same, of those that run now
         self.samples = []
         self.broken = []    # what could not be measured: (case, server, why)
-        self.quick = False
 
     # --- servers ---
 
@@ -113,10 +112,15 @@ class Bench:
     def measure(self, case, server):
         return self.load(server, *case.load, users=case.users, tls=case.tls)
 
-    def run(self, scenarios, rounds, quick=False):
-        self.quick = quick
+    def run(self, scenarios, rounds, quick=False, seconds=None):
+        """All cases are measured once, however long that takes; later rounds end when `seconds` are
+        over."""
+        end = None if seconds is None else time.monotonic() + seconds
         for number in range(1, rounds + 1):
             for scenario in scenarios:
+                if number > 1 and end is not None and time.monotonic() > end:
+                    self.say("time is up in round %d" % number)
+                    return
                 began = time.monotonic()
                 cases = [case for case in scenario.cases
                          if number <= case.rounds and (case.quick or not quick)]

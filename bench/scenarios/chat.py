@@ -29,7 +29,7 @@ SCENARIO = Scenario(
         case("chat-tls-5000", "TLS, 5,000 sessions, saturated", SATURATED, MANY, warmup=2,
              quick=False),
         case("chat-tls-5000-rate", "TLS, 5,000 sessions, 2,000 messages a second", RATE, MANY,
-             warmup=3, quick=False, rounds=2),
+             warmup=3, quick=False, rounds=1),
         case("chat-plain-200", "plain, 200 sessions, saturated", SATURATED, FEW, plain=True),
         case("chat-plain-200-rate", "plain, 200 sessions, 2,000 messages a second", RATE, FEW,
              plain=True, quick=False),

@@ -256,7 +256,7 @@ class Scenarios(unittest.TestCase):
 class Measuring(unittest.TestCase):
     """Rounds, without servers."""
 
-    def run_with(self, servers, wanted=None, rounds=2, fail=(), quick=False):
+    def run_with(self, servers, wanted=None, rounds=2, fail=(), quick=False, seconds=None):
         asked = []
 
         def measure(case, name, bench):
@@ -269,7 +269,7 @@ class Measuring(unittest.TestCase):
             Case("a", "", servers=("stentor", "prosody", "floor")),
             Case("b", "", servers=("stentor",), rounds=1, quick=False)))
         bench = Bench(None, dict.fromkeys(servers), wanted, say=lambda text: None)
-        bench.run([scenario], rounds, quick)
+        bench.run([scenario], rounds, quick, seconds)
         return bench, asked
 
     def test_servers_take_turns_in_each_round(self):
@@ -285,6 +285,10 @@ class Measuring(unittest.TestCase):
     def test_a_quick_run_leaves_cases_out(self):
         _, asked = self.run_with(("stentor",), rounds=1, quick=True)
         self.assertEqual(asked, [("a", "stentor")])
+
+    def test_when_time_is_up_what_was_not_measured_yet_still_is(self):
+        _, asked = self.run_with(("stentor",), rounds=9, seconds=0)
+        self.assertEqual(asked, [("a", "stentor"), ("b", "stentor")])
 
     def test_samples_are_kept_and_failures_do_not_end_the_run(self):
         bench, _ = self.run_with(("stentor", "prosody"), rounds=1, fail=("prosody",))
