@@ -25,6 +25,11 @@ set grid ytics linecolor rgb "#dddddd" linewidth 1 linetype 1
 """
 
 
+def axis(picture):
+    """The unit, and where the good end is."""
+    return "%s  (%s is better)" % (picture.unit, "more" if picture.metric == "rate" else "less")
+
+
 def quote(text):
     return text.replace("\\", "\\\\").replace('"', '\\"')
 
@@ -67,7 +72,7 @@ def bars(picture, summary, servers):
         plots.append('$bars%d using 1:4:5 with labels offset 0,0.7 font ",10" textcolor rgb '
                      '"#222222" notitle' % i)
     tics = ", ".join('"%s" %d' % (quote(label), i) for i, (_, label) in enumerate(cases))
-    lines += ['set ylabel "%s" textcolor rgb "#222222"' % quote(picture.unit),
+    lines += ['set ylabel "%s" textcolor rgb "#222222"' % quote(axis(picture)),
               "set xtics (%s) scale 0" % tics,
               "set xrange [-0.55:%g]" % (len(cases) - 0.45),
               "set yrange [0:%g]" % (highest * 1.18)]
@@ -127,7 +132,7 @@ def curve(picture, summary, servers, xs):
         plots.append('$curve%d using 1:3:(0):($4-$3) with vectors nohead linewidth 1.2 '
                      'linecolor rgb "%s" notitle' % (i, colour))
     places = sorted({xs[case] for case in cases})
-    lines += ['set ylabel "%s" textcolor rgb "#222222"' % quote(picture.unit),
+    lines += ['set ylabel "%s" textcolor rgb "#222222"' % quote(axis(picture)),
               'set xlabel "%s" textcolor rgb "#222222"' % quote(picture.along),
               "set xtics (%s)" % ", ".join('"{:,.0f}" {:g}'.format(x, x) for x in places),
               "set xrange [0:%g]" % (places[-1] * 1.05),
