@@ -16,6 +16,7 @@
 #include <stdarg.h>
 #include <stdatomic.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <time.h>
 #include <unistd.h>
@@ -32,6 +33,8 @@ enum {
 	WORDS_ROOM = 256, /* of one scope */
 	DEEPEST_SCOPE = 16,
 };
+
+#define JOURNAL_SOCKET "/run/systemd/journal/socket"
 
 enum target { TO_STDERR, TO_FILE, TO_JOURNAL };
 
@@ -290,6 +293,40 @@ set_target(enum target next, int fd, bool json)
 	pthread_mutex_unlock(&mutex);
 }
 
+/* Without this the lines would go nowhere, and without a word. */
+static bool
+journal_is_there(struct err *err)
+{
+#ifdef HAVE_SYSTEMD
+	return access(JOURNAL_SOCKET, F_OK) == 0 ||
+	       err_fail(err, ERR_ABSENT,
+			"there is no journal on this machine (\"" JOURNAL_SOCKET
+			"\"): say target = \"stderr\" or a file");
+#else
+	return err_fail(err, ERR_ABSENT, "cannot log to the journal: built without systemd");
+#endif
+}
+
+bool
+log_can_open(const char *name, struct err *err)
+{
+	const char *slash = strrchr(name, '/');
+	char *folder;
+	bool good;
+
+	if (text_is(name, "stderr"))
+		return true;
+	if (text_is(name, "journal"))
+		return journal_is_there(err);
+	if (access(name, W_OK) == 0)
+		return true;
+	folder = slash == NULL ? copy_text(".") : copy_bytes(name, (size_t)(slash - name) + 1);
+	good = errno == ENOENT && access(folder, W_OK | X_OK) == 0;
+	free(folder);
+	return good ||
+	       err_fail(err, ERR_SYSTEM, "could not open log \"%s\": %s", name, strerror(errno));
+}
+
 bool
 log_open(const char *name, bool json, struct err *err)
 {
@@ -300,13 +337,10 @@ log_open(const char *name, bool json, struct err *err)
 		return true;
 	}
 	if (text_is(name, "journal")) {
-#ifdef HAVE_SYSTEMD
+		if (!journal_is_there(err))
+			return false;
 		set_target(TO_JOURNAL, -1, json);
 		return true;
-#else
-		return err_fail(err, ERR_ABSENT,
-				"cannot log to the journal: built without systemd");
-#endif
 	}
 	fd = open(name, O_WRONLY | O_APPEND | O_CREAT | O_CLOEXEC, 0640);
 	if (fd < 0)

@@ -37,6 +37,8 @@ PUBLIC bool log_is_debug(void);
  * cannot be opened, nothing changes. */
 struct err;
 bool log_open(const char *target, bool json, struct err *err);
+/* Whether it could; makes and changes nothing. */
+bool log_can_open(const char *target, struct err *err);
 void log_set_level(enum log_level level);
 enum log_level log_level(void);
 /* "error", "warn", "info", "debug"; false when `name` is none of them. */

@@ -401,21 +401,20 @@ read_bytes(struct reading *reading, const char *path, const char *bytes, size_t 
 	section = build_root(reading, source, root);
 	free(reading->places);
 	text_clear(&reading->written);
-	if (reading->fault_count == 0)
-		return pack_root(section);
 	tell_faults(faults, reading);
-	return NULL;
+	return reading->fault_count == 0 || reading->anyway ? pack_root(section) : NULL;
 }
 
-struct conf *
-conf_read_bytes(const char *path, const char *bytes, size_t length, const struct section *root,
-		struct text *faults)
+static struct conf *
+read_or_look(const char *path, const char *bytes, size_t length, const struct section *root,
+	     bool anyway, struct text *faults)
 {
 	struct arena *arena = arena_new();
 	struct reading *reading = NEW(arena, struct reading);
 	struct conf *conf = NULL;
 
 	reading->arena = arena;
+	reading->anyway = anyway;
 	if (length > FILE_BYTES_MAX)
 		text_addf(faults, "%s: it is longer than %d bytes\n", path, FILE_BYTES_MAX);
 	else
@@ -425,7 +424,14 @@ conf_read_bytes(const char *path, const char *bytes, size_t length, const struct
 }
 
 struct conf *
-conf_read(const char *path, const struct section *root, struct text *faults)
+conf_read_bytes(const char *path, const char *bytes, size_t length, const struct section *root,
+		struct text *faults)
+{
+	return read_or_look(path, bytes, length, root, false, faults);
+}
+
+static struct conf *
+read_file(const char *path, const struct section *root, bool anyway, struct text *faults)
 {
 	struct arena *arena = arena_new();
 	struct conf *conf = NULL;
@@ -436,9 +442,21 @@ conf_read(const char *path, const struct section *root, struct text *faults)
 	if (bytes == NULL)
 		text_addf(faults, "%s: it cannot be read: %s\n", path, err.text);
 	else
-		conf = conf_read_bytes(path, bytes, length, root, faults);
+		conf = read_or_look(path, bytes, length, root, anyway, faults);
 	arena_drop(arena);
 	return conf;
+}
+
+struct conf *
+conf_read(const char *path, const struct section *root, struct text *faults)
+{
+	return read_file(path, root, false, faults);
+}
+
+struct conf *
+conf_look(const char *path, const struct section *root, struct text *faults)
+{
+	return read_file(path, root, true, faults);
 }
 
 /* --- asking --- */

@@ -40,6 +40,9 @@ struct conf_section {
  * fault: `faults` then has a line for each, in the order of the file.  One at a time, for
  * libconfuse keeps its state in globals. */
 struct conf *conf_read(const char *path, const struct section *root, struct text *faults);
+/* The same, but what could be read is given even if there were faults, with fallbacks for
+ * the rest: to see what else is wrong, not to work with.  NULL: nothing could be read. */
+struct conf *conf_look(const char *path, const struct section *root, struct text *faults);
 /* The same for bytes at hand; `path` is how messages call them, and what they include is
  * looked for in its folder. */
 struct conf *conf_read_bytes(const char *path, const char *bytes, size_t length,

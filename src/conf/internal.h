@@ -53,6 +53,7 @@ struct reading {
 
 	struct fault faults[FAULTS_MAX];
 	size_t fault_count, more_faults;
+	bool anyway; /* faults or not, there is to be a configuration */
 
 	struct text written;  /* what libconfuse is to read */
 	struct place *places; /* of each of its lines */

@@ -3,6 +3,7 @@
 
 #include "base/arena.h"
 #include "base/clock.h"
+#include "base/log.h"
 #include "net/listener.h"
 #include "net/tls.h"
 #include "store/store.h"
@@ -26,11 +27,14 @@ check_certificates(const struct conf *conf, bool strictly, struct text *faults, 
 {
 	for (const struct conf_section *s = settings_domains(conf); s != NULL; s = conf_next(s)) {
 		const struct domain_settings *domain = s->values;
-		char *certificate = settings_path(conf, domain->certificate);
-		char *key = settings_path(conf, domain->key);
 		int64_t expires = 0, days;
+		char *certificate, *key;
 		struct err err;
 
+		if (domain->certificate == NULL || domain->key == NULL)
+			continue; /* which was said already */
+		certificate = settings_path(conf, domain->certificate);
+		key = settings_path(conf, domain->key);
 		if (!tls_check_files(s->title, certificate, key, &expires, &err)) {
 			bool expired = expires > 0 && expires <= now_seconds();
 
@@ -170,10 +174,29 @@ check_store(const struct conf *conf, struct text *faults, struct text *notes)
 	settings_store_clear(&settings);
 }
 
+static void
+check_log(const struct conf *conf, struct text *faults)
+{
+	const struct conf_section *where = conf_find(conf_root(conf), "log");
+	const char *target = settings_log(conf)->target;
+	struct err err;
+	char *path;
+
+	if (text_is(target, "stderr") || text_is(target, "journal"))
+		path = copy_text(target);
+	else
+		path = settings_path(conf, target);
+	if (!log_can_open(path, &err))
+		conf_complain(faults, where, "%s", err.text);
+	free(path);
+}
+
 bool
 check_all(const char *path, struct text *faults, struct text *notes)
 {
-	struct conf *conf = settings_read(path, faults);
+	size_t before = faults->length;
+	struct conf *conf = settings_look(path, faults);
+	bool faulty = faults->length > before;
 	int64_t holder = 0;
 	struct err err;
 	char *data;
@@ -191,11 +214,12 @@ check_all(const char *path, struct text *faults, struct text *notes)
 			  holder, data);
 	else if (lock < 0 && access(data, F_OK) == 0)
 		text_addf(faults, "%s\n", err.text);
-	else
-		check_ports(conf, faults);
+	else if (!faulty || conf_find(conf_root(conf), "listen")->line > 0)
+		check_ports(conf, faults); /* those that were meant */
 	/* Files must be readable by the user that the server will be. */
 	if (lock >= 0 && !user_become(settings_server(conf)->user, lock, &err))
-		text_addf(faults, "%s\n", err.text);
+		conf_complain(faults, conf_root(conf), "%s", err.text);
+	check_log(conf, faults);
 	check_certificates(conf, true, faults, notes);
 	if (holder == 0 && (lock >= 0 || access(data, F_OK) != 0))
 		check_store(conf, faults, notes);

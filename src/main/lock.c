@@ -109,7 +109,9 @@ user_become(const char *name, int lock, struct err *err)
 		return true;
 	user = getpwnam(name);
 	if (user == NULL)
-		return err_fail(err, ERR_ABSENT, "user: there is no user \"%s\"", name);
+		return err_fail(err, ERR_ABSENT,
+				"user: there is no user \"%s\"; `useradd --system %s` makes one",
+				name, name);
 	if (fchown(lock, user->pw_uid, user->pw_gid) != 0)
 		return err_fail(err, ERR_SYSTEM, "could not give the lock to user \"%s\": %s", name,
 				strerror(errno));

@@ -392,13 +392,14 @@ judge_store(const struct conf *conf, struct text *faults)
 		conf_complain(faults, where, "the store on MariaDB needs a user and a database");
 }
 
+/* `faulty`: something was not understood, so what is missing may only be misspelt. */
 static void
-judge_domains(const struct conf *conf, struct text *faults)
+judge_domains(const struct conf *conf, bool faulty, struct text *faults)
 {
 	const struct conf_section *first = settings_domains(conf);
 	struct arena *arena = arena_new();
 
-	if (first == NULL)
+	if (first == NULL && !faulty)
 		conf_complain(faults, conf_root(conf),
 			      "there is no domain; say  domain \"example.org\" { }");
 	for (const struct conf_section *s = first; s != NULL; s = conf_next(s)) {
@@ -417,7 +418,9 @@ judge_domains(const struct conf *conf, struct text *faults)
 				conf_complain(faults, s,
 					      "domain \"%s\" is there already, in line %d",
 					      s->title, t->line);
-		if ((domain->certificate == NULL) != (domain->key == NULL))
+		if (faulty)
+			; /* not a word about a certificate */
+		else if ((domain->certificate == NULL) != (domain->key == NULL))
 			conf_complain(faults, s,
 				      "domain \"%s\": a certificate needs its key, and a key its "
 				      "certificate",
@@ -440,22 +443,33 @@ judge_domains(const struct conf *conf, struct text *faults)
 }
 
 struct conf *
-settings_read(const char *path, struct text *faults)
+settings_look(const char *path, struct text *faults)
 {
 	size_t before = faults->length;
 	struct conf *conf;
+	bool faulty;
 
 	if (loader_domain_section()->name == NULL) {
 		text_add(faults, "the modules are not there, so domains cannot be understood\n");
 		return NULL;
 	}
-	conf = conf_read(path, settings_root(), faults);
+	conf = conf_look(path, settings_root(), faults);
 	if (conf == NULL)
 		return NULL;
+	faulty = faults->length > before;
 	judge_listening(conf, faults);
 	judge_store(conf, faults);
-	judge_domains(conf, faults);
-	if (faults->length == before)
+	judge_domains(conf, faulty, faults);
+	return conf;
+}
+
+struct conf *
+settings_read(const char *path, struct text *faults)
+{
+	size_t before = faults->length;
+	struct conf *conf = settings_look(path, faults);
+
+	if (conf == NULL || faults->length == before)
 		return conf;
 	conf_drop(conf);
 	return NULL;

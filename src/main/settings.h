@@ -52,6 +52,8 @@ const struct section *settings_root(void);
 
 /* Reads and judges `path`; NULL with a line a fault. */
 struct conf *settings_read(const char *path, struct text *faults);
+/* The same, but what could be read is given in spite of faults, to be looked at further. */
+struct conf *settings_look(const char *path, struct text *faults);
 
 const struct server_settings *settings_server(const struct conf *conf);
 const struct log_settings *settings_log(const struct conf *conf);

@@ -411,8 +411,11 @@ startup_run(const char *conf_path, bool background)
 	umask(027);
 	server.conf_path = realpath(conf_path, NULL);
 	if (server.conf_path == NULL) {
-		fprintf(stderr, "stentord: could not read \"%s\": %s\n", conf_path,
-			strerror(errno));
+		fprintf(stderr, "stentord: could not read \"%s\": %s%s\n", conf_path,
+			strerror(errno),
+			errno == ENOENT ? "; say which with -c FILE, or make one with  stentorctl "
+					  "init"
+					: "");
 		return 1;
 	}
 	if (background)

@@ -146,6 +146,34 @@ class Configuration(SystemTest):
             for word in ("client_prt", "client_port", "lgo", "loud", "depth", it.conf):
                 self.assertIn(word, done.stderr)
 
+    def test_words_and_world_at_once(self):
+        """A misspelt word hides nothing of what else is wrong, and makes nothing up."""
+        it = self.instance()
+        it.edit(r"^\t#level = info", "\tlevel = loud")
+        it.edit(r'^\t#target = "stderr"', '\ttarget = "/nonexistent/stentor.log"')
+        it.edit(r"^\t#modules = \{ \}", '\tmodules = { "pong" }')
+        it.edit(r"^data = ", "datta = ")
+        os.remove(it.folder + "/certs/localhost.crt")
+        with socket.create_server(("127.0.0.1", it.port)):
+            for done in (daemon("-c", it.conf, "--check"), it.ctl("conf", "check")):
+                self.assertSays(done, 1, '"loud" is not a word for "level"', '"datta"', '"pong"',
+                                "/nonexistent/stentor.log", "certs/localhost.crt",
+                                "port %d" % it.port)
+                self.assertNotIn("has no certificate", done.stderr)
+        it.edit(r"^listen \{", "lisen {")
+        self.assertNotIn("5222", daemon("-c", it.conf, "--check").stderr)
+
+    def test_the_journal_must_be_there(self):
+        it = self.instance()
+        if os.path.exists("/run/systemd/journal/socket"):
+            self.skipTest("there is a journal")
+        it.edit(r'^\t#target = "stderr"', '\ttarget = "journal"')
+        self.assertSays(daemon("-c", it.conf, "--check"), 1, "there is no journal")
+        self.assertSays(daemon("-c", it.conf), 1, "there is no journal")
+
+    def test_nothing_is_there_yet(self):
+        self.assertSays(daemon("-c", "/nonexistent/x"), 1, "No such file", "stentorctl init")
+
     def test_faults_in_json(self):
         it = self.instance()
         it.append("lgo { }\n")
