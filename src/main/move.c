@@ -97,15 +97,16 @@ target_open(struct moving *moving, struct err *err)
 }
 
 /* For who sits there and waits. */
-static void
+static bool
 progress(struct store_move *move, uint64_t rows)
 {
 	struct moving *moving = move->ctx;
 
 	if (!isatty(STDERR_FILENO) || now_ms() - moving->told < PROGRESS_MS)
-		return;
+		return true;
 	moving->told = now_ms();
 	fprintf(stderr, "%s: %" PRIu64 " rows\n", move->table, rows);
+	return true;
 }
 
 static void

@@ -389,8 +389,8 @@ table_copy(struct store *from, struct store *to, const struct table_about *ours,
 			list[i] = ROW(&rows, i);
 		good = tell(to, &put, list, rows.count, err);
 		copied += rows.count;
-		if (good && move->progress != NULL)
-			move->progress(move, copied);
+		if (good && move->progress != NULL && !move->progress(move, copied))
+			good = err_fail(err, ERR_REFUSED, "interrupted");
 	}
 	arena_drop(arena);
 	walk_end(&walk);

@@ -157,7 +157,8 @@ bool store_migrate(struct store *store, const char *const *modules, struct err *
  * open the other before this is done, and must not use the one meanwhile. */
 struct store_move {
 	struct arena *arena;
-	void (*progress)(struct store_move *move, uint64_t rows); /* of `table`; or NULL */
+	/* So many rows of `table` are there; false: leave it for now.  Or NULL. */
+	bool (*progress)(struct store_move *move, uint64_t rows);
 	void *ctx;
 	const char *table;
 	struct store_moved {
