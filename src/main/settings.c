@@ -60,13 +60,7 @@ static const struct option listen_options[] = {
 	{ 0 }
 };
 
-const char *const storage_drivers[] = {
-	"sqlite",
-#ifdef HAVE_MARIADB
-	"mariadb",
-#endif
-	NULL,
-};
+const char *const storage_drivers[] = { "sqlite", "mariadb", NULL };
 static const char *const storage_tls[] = { "required", "optional", "off", NULL };
 static const char *const automigrates[] = { "usual", "yes", "no", NULL };
 

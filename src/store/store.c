@@ -142,7 +142,11 @@ driver_find(const char *name, struct err *err)
 	for (size_t i = 0; i < COUNT(drivers); i++)
 		if (text_is(drivers[i]->name, name))
 			return drivers[i];
-	err_fail(err, ERR_ABSENT, "there is no store driver \"%s\"", name != NULL ? name : "");
+	if (text_is(name, "mariadb"))
+		err_fail(err, ERR_ABSENT, "this program was built without MariaDB");
+	else
+		err_fail(err, ERR_ABSENT, "there is no store driver \"%s\"",
+			 name != NULL ? name : "");
 	return NULL;
 }
 

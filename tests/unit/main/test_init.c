@@ -230,7 +230,6 @@ data_is_for_the_server_alone(void **state)
 	conf_drop(conf);
 }
 
-#ifdef HAVE_MARIADB
 static void
 a_store_on_a_server_is_written_with_its_password_apart(void **state)
 {
@@ -306,7 +305,6 @@ a_store_that_is_not_understood_leaves_nothing(void **state)
 		   "could not read");
 	is_refused("bad", "--domain localhost --store-password-file /dev/null", "MariaDB");
 }
-#endif
 
 static int
 make_folder(void **state)
@@ -336,11 +334,9 @@ main(void)
 		cmocka_unit_test(the_usual_ports_are_for_all_addresses),
 		cmocka_unit_test(a_port_base_moves_them_to_loopback),
 		cmocka_unit_test(several_domains_each_have_a_certificate),
-#ifdef HAVE_MARIADB
 		cmocka_unit_test(a_store_on_a_server_is_written_with_its_password_apart),
 		cmocka_unit_test(what_stays_on_this_machine_needs_no_tls),
 		cmocka_unit_test(a_store_that_is_not_understood_leaves_nothing),
-#endif
 		cmocka_unit_test(tls_is_required_unless_said_otherwise),
 		cmocka_unit_test(optional_tls_is_for_loopback_only),
 		cmocka_unit_test(a_folder_with_an_instance_is_left_alone),

@@ -94,7 +94,6 @@ a_domain_must_be_one(void **state)
 	       "must be written as \"upper.example\"");
 }
 
-#ifdef HAVE_MARIADB
 static void
 a_store_elsewhere_is_reached_by_tls(void **state)
 {
@@ -116,7 +115,6 @@ a_store_elsewhere_is_reached_by_tls(void **state)
 	assert_non_null(conf);
 	conf_drop(conf);
 }
-#endif
 
 static void
 optional_tls_is_for_loopback_only(void **state)
@@ -217,9 +215,7 @@ main(void)
 		cmocka_unit_test(a_domain_is_there_once),
 		cmocka_unit_test(a_domain_must_be_one),
 		cmocka_unit_test(optional_tls_is_for_loopback_only),
-#ifdef HAVE_MARIADB
 		cmocka_unit_test(a_store_elsewhere_is_reached_by_tls),
-#endif
 		cmocka_unit_test(unknown_words_are_told_with_the_nearest_one),
 		cmocka_unit_test(some_client_must_be_able_to_come_in),
 		cmocka_unit_test(relative_paths_begin_at_the_file),

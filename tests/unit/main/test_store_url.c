@@ -46,7 +46,6 @@ sqlite_is_one_word(void **state)
 	is_refused("", "is no store");
 }
 
-#ifdef HAVE_MARIADB
 static void
 a_host_may_have_a_port(void **state)
 {
@@ -112,7 +111,6 @@ a_password_has_no_place_there(void **state)
 	is_refused("mariadb://stentor@db/", "the database is missing");
 	is_refused("mariadb:stentor", "it is not understood");
 }
-#endif
 
 static int
 arena_make(void **state)
@@ -135,12 +133,10 @@ main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(sqlite_is_one_word),
-#ifdef HAVE_MARIADB
 		cmocka_unit_test(a_host_may_have_a_port),
 		cmocka_unit_test(a_socket_stands_for_the_host),
 		cmocka_unit_test(what_is_special_is_written_in_hex),
 		cmocka_unit_test(a_password_has_no_place_there),
-#endif
 	};
 
 	return cmocka_run_group_tests_name("main/store_url", tests, arena_make, arena_free);
