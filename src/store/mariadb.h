@@ -21,7 +21,8 @@ struct maria_vault {
 	char *host, *socket, *user, *password_file, *database, *ca;
 	unsigned port;
 	enum maria_tls tls;
-	unsigned seconds; /* how long the server may take to answer */
+	unsigned seconds;          /* how long the server may take to answer */
+	struct connection *holder; /* of the lock that says that the database is in use */
 
 	pthread_mutex_t lock; /* of what follows */
 	/* Since the server could not be reached: only one thread tries, and not too often. */
@@ -41,6 +42,8 @@ struct connection {
 	struct table prepared; /* by their SQL */
 	struct prepared *last; /* the one used last, found without looking */
 	size_t packet_max;
+	unsigned long id;  /* the server's number for it, also when it is lost */
+	int64_t since;     /* now_ms() when it was made */
 	bool began;        /* a transaction */
 	unsigned error;    /* the number of its last failure */
 	char name[33];     /* a writer's, in the table "writers" */
@@ -68,6 +71,9 @@ bool stale_was(struct stale *stale, const struct connection *connection);
 bool maria_failed(struct connection *connection, struct failure *failure);
 bool maria_statement_failed(struct connection *connection, MYSQL_STMT *stmt,
 			    struct failure *failure);
+/* One of the server's locks on this database; it goes with the connection. */
+bool maria_lock(struct connection *connection, const char *what, unsigned seconds, bool *got,
+		struct failure *failure);
 /* SQL without parameters and rows. */
 bool maria_run(struct connection *connection, const char *sql, struct failure *failure);
 /* The first column of the first row as a number; 0 when there is none. */

@@ -68,6 +68,7 @@ static bool is_no(const struct connection *connection);
 static bool tables_are_there(struct connection *connection);
 static char *where_of(const struct maria_vault *vault);
 static bool transaction_begin(struct connection *connection, struct failure *failure);
+static void connection_free(struct connection **freed);
 static bool lock_take(struct connection *connection, struct failure *failure);
 static bool settle(struct connection *connection, bool *committed, struct failure *failure);
 static void bytes_look(struct connection *connection);
@@ -239,26 +240,24 @@ connection_open(struct vault *opened, enum connection_use use, struct err *err)
 	random_bytes(name, sizeof name);
 	for (size_t i = 0; i < sizeof name; i++)
 		(void)snprintf(connection->name + 2 * i, 3, "%02x", name[i]);
+	if (use == TO_WRITE && connection->vault->holder == NULL)
+		connection->vault->holder = connection;
 	if (maria_connect_now(connection, &failure) &&
 	    (use != TO_TEND || lock_take(connection, &failure)))
 		return connection;
 	err_fail(err, ERR_DOWN, "%s: %s", opened->where, failure.text);
-	maria_disconnect(connection);
-	free(connection);
+	connection_free(&connection);
 	return NULL;
 }
 
-/* One at a time changes tables; the lock goes with the connection. */
+/* One at a time changes tables. */
 static bool
 lock_take(struct connection *connection, struct failure *failure)
 {
-	int64_t got = 0;
-	char sql[100];
+	bool got = false;
 
-	(void)snprintf(sql, sizeof sql, "SELECT GET_LOCK(concat('stentor-', md5(database())), %d)",
-		       LOCK_SECONDS);
-	return maria_number(connection, sql, &got, failure) &&
-	       (got == 1 ||
+	return maria_lock(connection, "tables", LOCK_SECONDS, &got, failure) &&
+	       (got ||
 		failure_set(failure, FAULT_DOWN, "somebody else is changing its tables just now"));
 }
 
@@ -275,9 +274,19 @@ connection_close(struct connection **closed)
 	if (connection->use == MARIA_WRITES && connection->db != NULL &&
 	    maria_write(connection, &writer_forget, &row, 1, &at, &failure))
 		mysql_commit(connection->db);
+	connection_free(closed);
+}
+
+static void
+connection_free(struct connection **freed)
+{
+	struct connection *connection = *freed;
+
 	maria_disconnect(connection);
+	if (connection->vault->holder == connection)
+		connection->vault->holder = NULL;
 	free(connection);
-	*closed = NULL;
+	*freed = NULL;
 }
 
 /* --- transactions --- */

@@ -5,6 +5,10 @@
  * A connection that is lost is made anew by whoever needs it next.  When that fails, the
  * server is known to be away: then one thread at a time tries again, after pauses that
  * grow, and all others are told at once what that one was told.
+ *
+ * The first writer holds a lock of the server's as long as it is connected, so that no two of
+ * our servers work with one database.  When the network was cut, the server may believe for
+ * hours that the old connection lives; its end is then asked for by whoever comes back.
  */
 #include "store/mariadb.h"
 
@@ -27,6 +31,7 @@
 
 #define FIRST_PAUSE_MS   100
 #define LONGEST_PAUSE_MS 2000
+#define IN_USE_SECONDS   2
 #define CONNECT_SECONDS  3
 #define OLDEST           100400
 #define PASSWORD_MAX     1000
@@ -42,6 +47,8 @@ static void turn_give(struct maria_vault *vault, bool good, const struct failure
 static bool link_options(struct connection *connection, struct failure *failure);
 static bool password_read(char *password, const struct maria_vault *vault, struct failure *failure);
 static bool link_set_up(struct connection *connection, struct failure *failure);
+static bool in_use_take(struct connection *connection, struct failure *failure);
+static bool old_one_end(struct connection *connection, const char *what, struct failure *failure);
 static void socket_watch(MYSQL *db);
 static enum fault fault_of(unsigned number, const char *state);
 static bool is_client_error(unsigned number);
@@ -115,8 +122,12 @@ maria_connect_now(struct connection *connection, struct failure *failure)
 				   vault->database, vault->port, vault->socket, 0) != NULL ||
 		maria_failed(connection, failure));
 	wipe(password, sizeof password);
-	good = good && link_set_up(connection, failure);
-	if (!good) {
+	good = good && link_set_up(connection, failure) &&
+	       (connection != vault->holder || in_use_take(connection, failure));
+	if (good) {
+		connection->id = mysql_thread_id(connection->db);
+		connection->since = now_ms();
+	} else {
 		failure->fault = FAULT_DOWN;
 		maria_disconnect(connection);
 	}
@@ -201,6 +212,59 @@ link_set_up(struct connection *connection, struct failure *failure)
 	       maria_number(connection, "SELECT @@max_allowed_packet", &packet, failure);
 	free(sql);
 	connection->packet_max = packet > PACKET_MIN ? (size_t)packet : PACKET_MIN;
+	return good;
+}
+
+static bool
+in_use_take(struct connection *connection, struct failure *failure)
+{
+	static const char what[] = "in use";
+	bool got = false;
+
+	if (!maria_lock(connection, what, IN_USE_SECONDS, &got, failure))
+		return false;
+	if (!got && connection->id != 0 && old_one_end(connection, what, failure) &&
+	    !maria_lock(connection, what, IN_USE_SECONDS, &got, failure))
+		return false;
+	return got || failure_set(failure, FAULT_DOWN, "another server works with this database");
+}
+
+/* Ends our own former connection, if it is who holds the lock.  Numbers are given anew by a
+ * server that was started anew, and then the lock is somebody else's. */
+static bool
+old_one_end(struct connection *connection, const char *what, struct failure *failure)
+{
+	int64_t ours = 0, uptime = 0;
+	char *sql;
+
+	sql = format_text("SELECT IS_USED_LOCK(concat('stentor %s ', md5(database()))) = %lu", what,
+			  connection->id);
+	if (!maria_number(connection, sql, &ours, failure) ||
+	    !maria_number(connection,
+			  "SELECT variable_value FROM information_schema.global_status"
+			  " WHERE variable_name = 'UPTIME'",
+			  &uptime, failure))
+		ours = 0;
+	free(sql);
+	if (ours != 1 || SECONDS(uptime) < now_ms() - connection->since)
+		return false;
+	sql = format_text("KILL HARD CONNECTION %lu", connection->id);
+	ours = maria_run(connection, sql, failure);
+	free(sql);
+	return ours == 1;
+}
+
+bool
+maria_lock(struct connection *connection, const char *what, unsigned seconds, bool *got,
+	   struct failure *failure)
+{
+	char *sql = format_text("SELECT GET_LOCK(concat('stentor %s ', md5(database())), %u)", what,
+				seconds);
+	int64_t answer = 0;
+	bool good = maria_number(connection, sql, &answer, failure);
+
+	free(sql);
+	*got = answer == 1;
 	return good;
 }
 

@@ -20,6 +20,7 @@ enum mischief {
 	CUT_FOR_GOOD,  /* the same, and from then on it is NOT_THERE */
 	CUT_MEANWHILE, /* it does, a while after we were cut off */
 	NOT_THERE,     /* nobody answers */
+	ABANDON,       /* we are cut off, and the server does not hear of it */
 };
 
 struct pair {
@@ -27,7 +28,8 @@ struct pair {
 	int64_t late;       /* when what is kept goes on to the server */
 	char kept_back[64]; /* the commit */
 	size_t kept_length;
-	bool swallow; /* the server's answer is for nobody */
+	bool swallow;   /* the server's answer is for nobody */
+	bool abandoned; /* only the server's end is left */
 };
 
 static struct {
@@ -166,7 +168,7 @@ between_turn(enum mischief mischief)
 	};
 
 	for (size_t i = 0; i < between.count; i++) {
-		bool held = mischief == HOLD_BACK;
+		bool held = mischief == HOLD_BACK || between.pairs[i].abandoned;
 
 		polls[1 + 2 * i].fd = held ? -1 : between.pairs[i].ours;
 		polls[2 + 2 * i].fd = held ? -1 : between.pairs[i].theirs;
@@ -178,6 +180,13 @@ between_turn(enum mischief mischief)
 		struct pair *pair = &between.pairs[i];
 		bool good = mischief != NOT_THERE;
 
+		if (mischief == ABANDON && !pair->abandoned) {
+			close(pair->ours);
+			pair->ours = -1;
+			pair->abandoned = true;
+		}
+		if (pair->abandoned)
+			continue;
 		if (good && pair->kept_length > 0 && now_ms() >= pair->late) {
 			bytes_send(pair->theirs, pair->kept_back, pair->kept_length);
 			pair->kept_length = 0;
@@ -189,7 +198,7 @@ between_turn(enum mischief mischief)
 		if (!good)
 			pair_close(pair);
 	}
-	if (polls[0].revents != 0 && between.count < COUNT(between.pairs)) {
+	if (polls[0].revents != 0 && mischief != ABANDON && between.count < COUNT(between.pairs)) {
 		struct pair *pair = &between.pairs[between.count++];
 
 		*pair = (struct pair) { .ours = accept(between.listener, NULL, NULL),

@@ -246,8 +246,10 @@ what_was_interrupted_goes_on(void **state)
 
 	/* Meanwhile no server takes it for a store. */
 	servers.moving = false;
+	store_close(&kept.store);
 	assert_null(store_open(&servers, &err));
 	assert_non_null(strstr(err.text, "not all was moved there yet"));
+	kept.store = open_one(&kept.settings);
 
 	moves(file, kept.store, "roster", 1800);
 	assert_int_equal(number(kept.store, "SELECT count(*) FROM migrations WHERE module ="

@@ -199,6 +199,56 @@ connections_that_were_lost_at_rest_are_made_anew(void **state)
 	assert_int_equal(logged_count("could not"), 0);
 }
 
+/* A cut in the network: the server keeps the old connections, and what they hold. */
+static void
+connections_that_the_server_believes_in_are_ended(void **state)
+{
+	(void)state;
+	assert_int_equal(WRITE("juliet", PUT("juliet", 1, "a")), STORE_OK);
+	between_set(ABANDON);
+	sleep_ms(100);
+	between_set(PASS_ON);
+	assert_int_equal(WRITE("juliet", PUT("juliet", 2, "b")), STORE_OK);
+	assert_string_equal(things_of("juliet"), "1|a 2|b");
+}
+
+/* The same in a transaction, which the server would keep open. */
+static void
+a_transaction_that_the_server_believes_in_is_ended(void **state)
+{
+	static struct ticket ticket;
+	struct row rows[] = { PUT("juliet", 1, "a"), PUT("juliet", 2, "b") };
+
+	(void)state;
+	store_slow(kept.store, 200); /* begin, and each row */
+	write_start(&ticket, "juliet", rows, 2);
+	sleep_ms(500);
+	between_set(ABANDON);
+	sleep_ms(50);
+	between_set(PASS_ON);
+	store_slow(kept.store, 0);
+	assert_int_equal(ticket_wait(&ticket), STORE_OK);
+	assert_string_equal(things_of("juliet"), "1|a 2|b");
+	assert_int_equal(logged_count("could not write"), 0);
+}
+
+static void
+a_database_is_for_one_server(void **state)
+{
+	struct store *other;
+	struct err err;
+
+	(void)state;
+	other = store_open(&kept.settings, &err);
+	assert_null(other);
+	assert_int_equal(err.kind, ERR_DOWN);
+	if (strstr(err.text, "another server works with this database") == NULL)
+		fail_msg("%s", err.text);
+	loops_end();
+	store_make();
+	loops_start(1);
+}
+
 static void
 a_store_whose_server_is_away_can_be_closed(void **state)
 {
@@ -555,6 +605,9 @@ main(void)
 		BETWEEN(a_server_that_hangs_is_no_answer),
 		BETWEEN(a_server_that_is_away_is_tried_again),
 		BETWEEN(connections_that_were_lost_at_rest_are_made_anew),
+		BETWEEN(connections_that_the_server_believes_in_are_ended),
+		BETWEEN(a_transaction_that_the_server_believes_in_is_ended),
+		ON_DISK(a_database_is_for_one_server),
 		BETWEEN(a_store_whose_server_is_away_can_be_closed),
 		cmocka_unit_test_setup_teardown(writers_in_each_others_way_all_succeed,
 						open_with_writers, close_kept),
