@@ -263,7 +263,7 @@ def a_name_that_was_only_reserved_can_be_imported():
         instance.add_account("juliet@localhost", "another")
         done = instance.ctl("account", "remove", "juliet@localhost", "--erase", "--reserve", "3",
                             check=False)
-        assert done.returncode == 1, done
+        assert done.returncode == 2, done
 
 
 def a_disabled_account_stays_disabled():
