@@ -4,6 +4,8 @@
  *
  *   stop_start		nobody new comes in; all streams are told system-shutdown
  *   stop_look		every tenth of a second: are all gone, has the store what it should?
+ *   stop_parted	no client is there any more: sessions that wait for theirs end, and what
+ *			they were owed goes to the store, which is looked at again
  *   stop_emptied	they are, or it took too long: domains and modules stop
  *   stop_end		the loops end; startup_run goes on behind shards_run
  */
@@ -15,8 +17,10 @@
 #include "loop/timer.h"
 #include "net/listener.h"
 #include "store/store.h"
+#include "core/account.h"
 #include "core/domain.h"
 #include "core/loader.h"
+#include "core/session.h"
 #include "stream/settings.h"
 #include "stream/stream.h"
 #include "main/admin.h"
@@ -34,9 +38,11 @@
 
 static struct timer timer;
 static int64_t deadline;
+static bool parted; /* stop_parted was there */
 
 static void stop_look(void *arg);
 static void stop_looked(void *ctx, json_t *answers);
+static void stop_parted(void);
 static void stop_emptied(void);
 static void stop_end(void *ctx, json_t *answers);
 
@@ -55,6 +61,24 @@ count_here(void *ctx)
 {
 	(void)ctx;
 	return json_pack("{s:I}", "streams", (json_int_t)streams_count());
+}
+
+static json_t *
+part_here(void *ctx)
+{
+	struct account *account, *next;
+
+	(void)ctx;
+	for (account = account_next(NULL); account != NULL; account = next) {
+		struct session *session;
+
+		account_hold(account);
+		LIST_EACH (&account->sessions, session, struct session, place)
+			session_end(session, STREAM_SYSTEM_SHUTDOWN, NULL);
+		next = account_next(account);
+		account_drop(account);
+	}
+	return NULL;
 }
 
 static json_t *
@@ -116,7 +140,17 @@ stop_looked(void *ctx, json_t *answers)
 		log_warn(&log_root, "not waiting any longer streams=%" PRId64 " rows=%u", streams,
 			 state.waiting_rows);
 	}
-	stop_emptied();
+	if (parted)
+		stop_emptied();
+	else
+		stop_parted();
+}
+
+static void
+stop_parted(void)
+{
+	parted = true;
+	census_start(part_here, stop_told, NULL);
 }
 
 static void
