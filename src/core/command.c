@@ -154,9 +154,13 @@ read_value(json_t *into, const struct argument *argument, const json_t *value, s
 			known = known || strcmp(*word, text) == 0;
 			text_addf(&words, "%s%s", word == argument->words ? "" : ", ", *word);
 		}
-		if (!known)
-			err_fail(err, ERR_SYNTAX, "%s: \"%s\" is none of: %s", argument->name, text,
-				 words.bytes);
+		if (!known) {
+			const char *near = text_nearest(text, argument->words);
+
+			err_fail(err, ERR_SYNTAX, "%s: \"%s\" is none of: %s%s%s%s", argument->name,
+				 text, words.bytes, near ? "; did you mean \"" : "",
+				 near ? near : "", near ? "\"?" : "");
+		}
 		text_clear(&words);
 		if (!known)
 			return false;
