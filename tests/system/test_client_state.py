@@ -82,10 +82,15 @@ def an_inactive_client_is_spared():
             friend = Client(instance.port, ca=instance.certificate())
             friends[name] = friend.log_in(name, name + "-secret")
         rosters_are_made(instance, phones[0], friends)
-        for phone in phones:
-            phone.ping()
+        # What the beginning brings about has been heard by both before anything is counted.
+        for client in list(friends.values()) + phones:
+            client.ping()
+        time.sleep(0.5)
         desk, pocket = phones
         pocket.send("<inactive xmlns='urn:xmpp:csi:0'/>")
+        for phone in phones:
+            phone.ping()
+            phone.read_all()
         for phone in phones:
             phone.begin_counting()
         an_hour(friends, phones)
