@@ -90,6 +90,7 @@ def an_inactive_client_is_spared():
         pocket.send("<inactive xmlns='urn:xmpp:csi:0'/>")
         for phone in phones:
             phone.ping()
+            phone.begin_counting()
             phone.read_all()
         for phone in phones:
             phone.begin_counting()
