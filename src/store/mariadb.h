@@ -71,8 +71,9 @@ bool stale_was(struct stale *stale, const struct connection *connection);
 bool maria_failed(struct connection *connection, struct failure *failure);
 bool maria_statement_failed(struct connection *connection, MYSQL_STMT *stmt,
 			    struct failure *failure);
-/* One of the server's locks on this database; it goes with the connection. */
-bool maria_lock(struct connection *connection, const char *what, unsigned seconds, bool *got,
+/* One of the server's locks on this database, waited for that long; it goes with the
+ * connection. */
+bool maria_lock(struct connection *connection, const char *what, unsigned ms, bool *got,
 		struct failure *failure);
 /* SQL without parameters and rows. */
 bool maria_run(struct connection *connection, const char *sql, struct failure *failure);

@@ -256,7 +256,7 @@ lock_take(struct connection *connection, struct failure *failure)
 {
 	bool got = false;
 
-	return maria_lock(connection, "tables", LOCK_SECONDS, &got, failure) &&
+	return maria_lock(connection, "tables", LOCK_SECONDS * 1000, &got, failure) &&
 	       (got ||
 		failure_set(failure, FAULT_DOWN, "somebody else is changing its tables just now"));
 }

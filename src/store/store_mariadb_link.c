@@ -31,7 +31,7 @@
 
 #define FIRST_PAUSE_MS   100
 #define LONGEST_PAUSE_MS 2000
-#define IN_USE_SECONDS   2
+#define IN_USE_MS        2000
 #define CONNECT_SECONDS  3
 #define OLDEST           100400
 #define PASSWORD_MAX     1000
@@ -219,12 +219,16 @@ static bool
 in_use_take(struct connection *connection, struct failure *failure)
 {
 	static const char what[] = "in use";
+	/* Who waits longer than an answer may take has lost this connection, too. */
+	unsigned wait = connection->vault->seconds * 1000 / 2;
 	bool got = false;
 
-	if (!maria_lock(connection, what, IN_USE_SECONDS, &got, failure))
+	if (wait > IN_USE_MS)
+		wait = IN_USE_MS;
+	if (!maria_lock(connection, what, wait, &got, failure))
 		return false;
 	if (!got && connection->id != 0 && old_one_end(connection, what, failure) &&
-	    !maria_lock(connection, what, IN_USE_SECONDS, &got, failure))
+	    !maria_lock(connection, what, wait, &got, failure))
 		return false;
 	return got || failure_set(failure, FAULT_DOWN, "another server works with this database");
 }
@@ -255,11 +259,11 @@ old_one_end(struct connection *connection, const char *what, struct failure *fai
 }
 
 bool
-maria_lock(struct connection *connection, const char *what, unsigned seconds, bool *got,
+maria_lock(struct connection *connection, const char *what, unsigned ms, bool *got,
 	   struct failure *failure)
 {
-	char *sql = format_text("SELECT GET_LOCK(concat('stentor %s ', md5(database())), %u)", what,
-				seconds);
+	char *sql = format_text("SELECT GET_LOCK(concat('stentor %s ', md5(database())), %u.%03u)",
+				what, ms / 1000, ms % 1000);
 	int64_t answer = 0;
 	bool good = maria_number(connection, sql, &answer, failure);
 
