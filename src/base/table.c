@@ -102,6 +102,18 @@ hash_stable(const void *bytes, size_t length)
 	return hash;
 }
 
+unsigned
+hash_place(uint64_t hash, unsigned count)
+{
+	must(count > 0);
+	/* The lowest bit of FNV-1a is the parity of the lowest bits of all bytes: names that
+	 * count upwards would take turns. */
+	hash ^= hash >> 33;
+	hash *= UINT64_C(0xff51afd7ed558ccd);
+	hash ^= hash >> 33;
+	return (unsigned)(hash % count);
+}
+
 /* --- the table --- */
 
 static uint32_t

@@ -38,3 +38,5 @@ PUBLIC struct entry *table_next(const struct table *table, struct entry *before)
 PUBLIC uint64_t hash_bytes(const void *bytes, size_t length);
 /* FNV-1a, the same in every process and on every node: for finding homes. */
 PUBLIC uint64_t hash_stable(const void *bytes, size_t length);
+/* One of `count` (at least 1) places for a hash, evenly for names that differ in little. */
+PUBLIC unsigned hash_place(uint64_t hash, unsigned count);

@@ -16,6 +16,7 @@
 
 #include "base/arena.h"
 #include "base/clock.h"
+#include "base/table.h"
 #include "loop/internal.h"
 #include "loop/timer.h"
 
@@ -107,13 +108,7 @@ shard_at(unsigned index)
 struct shard *
 shard_for(uint64_t hash)
 {
-	must(count > 0);
-	/* The lowest bit of FNV-1a is the parity of the lowest bits of all bytes: names that
-	 * count upwards would take turns. */
-	hash ^= hash >> 33;
-	hash *= UINT64_C(0xff51afd7ed558ccd);
-	hash ^= hash >> 33;
-	return &shards[hash % count];
+	return &shards[hash_place(hash, count)];
 }
 
 struct event_base *

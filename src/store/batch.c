@@ -235,7 +235,7 @@ lane_for(struct store *store, const char *owner)
 {
 	if (owner == NULL || store->lane_count == 1)
 		return &store->lanes[0];
-	return &store->lanes[hash_stable(owner, strlen(owner)) % store->lane_count];
+	return &store->lanes[hash_place(hash_stable(owner, strlen(owner)), store->lane_count)];
 }
 
 bool
